@@ -1,0 +1,94 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { AmbitError, errors } from "../../kernel/errors.ts";
+import { HttpReply } from "../../kernel/http-reply.ts";
+import type { AnyOperation, App, Call, HttpForm } from "../../kernel/operation.ts";
+import type { Pipeline } from "../../kernel/pipeline.ts";
+import { ANONYMOUS } from "../../kernel/principal.ts";
+import type { ResolvePrincipal } from "../principal.ts";
+
+export interface OperationRouteDeps {
+  readonly operations: readonly AnyOperation[];
+  readonly pipeline: Pipeline;
+  readonly resolvePrincipal: ResolvePrincipal;
+  findApp(reference: string): Promise<App | null>;
+  clock(): number;
+}
+
+/** One route for every HTTP form of every operation. */
+export function registerOperationRoutes(fastify: FastifyInstance, deps: OperationRouteDeps): void {
+  for (const operation of deps.operations) {
+    const forms = operation.http === undefined ? [] : [operation.http].flat();
+    for (const form of forms) {
+      fastify.route({
+        method: form.method,
+        url: form.path,
+        handler: (request, reply) => handle(deps, operation, form, request, reply),
+      });
+    }
+  }
+}
+
+async function handle(
+  deps: OperationRouteDeps,
+  operation: AnyOperation,
+  form: HttpForm,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const input = inputOf(form, request);
+  const call = await callOf(deps, operation, request, reply, input);
+  const output = await deps.pipeline(operation, call, input);
+  if (output instanceof HttpReply)
+    return reply.status(output.status).headers(output.headers).send(output.body);
+  const body = form.present === undefined ? output : form.present(output as never);
+  const status = typeof form.status === "function" ? form.status(output as never) : (form.status ?? 200);
+  return reply.status(status).send(body);
+}
+
+/** Path parameters win over the body, the body over the query: a path decides what a call is about. */
+function inputOf(form: HttpForm, request: FastifyRequest): Record<string, unknown> {
+  const input: Record<string, unknown> = { ...(request.query as object) };
+  const body = request.body;
+  if (form.bodyAs !== undefined) input[form.bodyAs] = body;
+  else if (body !== undefined && body !== null) {
+    if (typeof body !== "object" || Array.isArray(body)) {
+      throw errors.VALIDATION_INVALID_SCHEMA({ message: "The body must be a JSON object." });
+    }
+    for (const [name, value] of Object.entries(body)) {
+      const field = form.rename?.[name] ?? name;
+      if (field === name || !(field in body)) input[field] = value;
+    }
+  }
+  return Object.assign(input, request.params);
+}
+
+async function callOf(
+  deps: OperationRouteDeps,
+  operation: AnyOperation,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  input: Record<string, unknown>,
+): Promise<Call> {
+  const gone = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) gone.abort();
+  });
+  const base = {
+    door: "http" as const,
+    requestId: request.id,
+    ip: request.ip,
+    userAgent: (request.headers["user-agent"] ?? "").slice(0, 300),
+    nowMs: deps.clock(),
+    signal: gone.signal,
+  };
+  const reference = operation.scope === "app" && typeof input.app_id === "string" ? input.app_id : null;
+  const appId = reference?.startsWith("~") ? ((await deps.findApp(reference))?.id ?? null) : reference;
+  try {
+    const principal = await deps.resolvePrincipal(request.headers.authorization, appId, request.ip);
+    return { ...base, principal };
+  } catch (problem) {
+    // Clients send whatever token they still hold, also to log in: what is open to everyone stays open.
+    if (operation.right !== "public" || !(problem instanceof AmbitError)) throw problem;
+    return { ...base, principal: ANONYMOUS, principalProblem: problem };
+  }
+}

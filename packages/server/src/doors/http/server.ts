@@ -1,0 +1,105 @@
+import fastifyFactory, { type FastifyInstance } from "fastify";
+import { errors } from "../../kernel/errors.ts";
+import { newUuid } from "../../kernel/ids.ts";
+import { limits } from "../../kernel/limits.ts";
+import type { Log } from "../../kernel/log.ts";
+import type { App } from "../../kernel/operation.ts";
+import { applyCors } from "./cors.ts";
+import { sendError } from "./errors.ts";
+import { rewriteUrl } from "./subdomain.ts";
+
+export interface HttpServerOptions {
+  readonly log: Log;
+  readonly baseDomain: string;
+  /** How many proxies in front may be believed about the caller's address. */
+  readonly trustedProxies: number;
+  publicUrl(): string;
+  findApp(reference: string): Promise<App | null>;
+}
+
+/** The HTTP server with everything that is the same for every route: bodies, CORS, errors, limits. */
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const fastify = fastifyFactory({
+    logger: false,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    trustProxy: (_address, hop) => hop < options.trustedProxies,
+    genReqId: () => newUuid(),
+    forceCloseConnections: "idle",
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 },
+    rewriteUrl: (request) => rewriteUrl(request.url ?? "/", request.headers.host, options.baseDomain),
+  });
+  acceptBodies(fastify);
+  fastify.addHook("onRequest", async (request, reply) => {
+    reply.header("x-request-id", request.id);
+    reply.header("x-content-type-options", "nosniff");
+    if (request.url.length > limits.urlChars) {
+      throw errors.REQUEST_ERROR({ message: `The URL is longer than ${limits.urlChars} characters.` });
+    }
+    await applyCors(request, reply, options.findApp, options.baseDomain);
+  });
+  fastify.addHook("onResponse", async (request, reply) => {
+    // The path without its query: queries may carry tokens.
+    const path = request.url.split("?", 1)[0];
+    options.log.debug(
+      {
+        id: request.id,
+        method: request.method,
+        path,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+      },
+      "request",
+    );
+  });
+  fastify.setErrorHandler((error, request, reply) =>
+    sendError(error, request, reply, options.log, options.publicUrl()),
+  );
+  fastify.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?", 1)[0]!.slice(0, 200);
+    const notFound = errors.RESOURCE_NOT_FOUND({
+      message: `There is no ${request.method} ${path}.`,
+      remediation: "GET /openapi.json lists every route.",
+    });
+    return sendError(notFound, request, reply, options.log, options.publicUrl());
+  });
+  return fastify;
+}
+
+/** JSON bodies, also empty ones and ones without a content type; forms for the OAuth callback that posts one. */
+function acceptBodies(fastify: FastifyInstance): void {
+  const parseJson = (
+    _request: unknown,
+    text: string | Buffer,
+    done: (error: Error | null, body?: unknown) => void,
+  ) => {
+    const body = text.toString();
+    if (body === "") return done(null, undefined);
+    try {
+      done(null, JSON.parse(body));
+    } catch {
+      done(errors.VALIDATION_INVALID_JSON());
+    }
+  };
+  fastify.removeContentTypeParser(["application/json", "text/plain"]);
+  fastify.addContentTypeParser(/^application\/(.+\+)?json/, { parseAs: "string" }, parseJson);
+  fastify.addContentTypeParser(
+    "application/x-www-form-urlencoded",
+    { parseAs: "string" },
+    (request, text, done) => {
+      // curl -d says "form" whatever it sends.
+      if (/^\s*[[{]/.test(text.toString())) return parseJson(request, text, done);
+      done(null, Object.fromEntries(new URLSearchParams(text.toString())));
+    },
+  );
+  fastify.addContentTypeParser("*", { parseAs: "string" }, (request, text, done) => {
+    if (text === "") return done(null, undefined);
+    if (request.headers["content-type"] === undefined) return parseJson(request, text, done);
+    done(
+      errors.REQUEST_ERROR({
+        message: "The body has a content type this server does not read.",
+        remediation: "Send JSON with Content-Type: application/json.",
+      }),
+    );
+  });
+}

@@ -1,0 +1,194 @@
+import pg from "pg";
+import { errors } from "../../kernel/errors.ts";
+import type { Log } from "../../kernel/log.ts";
+import { limits } from "./limits.ts";
+import { OneTrip, type RawResult, type Statement } from "./one-trip.ts";
+import { quoteIdent } from "./quote.ts";
+import { HELPER_SCHEMA, type TenantRole, tenantRole } from "./tenant.ts";
+
+/** Something SQL can be sent to: the database itself, or a transaction on it. */
+export interface Queryable {
+  query<R extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>;
+}
+
+/** Who a data-plane statement runs as. */
+export interface Identity {
+  readonly role: TenantRole;
+  /** Claims as policies see them in `request.jwt.claims`; `sub` is the user id. */
+  readonly claims: Readonly<Record<string, unknown>> | null;
+}
+
+/** Where Postgres is. `password` is only used when the server asks for one. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  readonly password?: string | undefined;
+  readonly ssl?: boolean | object | undefined;
+}
+
+/** The database as features see it: a control connection for Ambit's own tables, and each app's own login. */
+export class Database implements Queryable {
+  readonly target: Target;
+  readonly #control: pg.Pool;
+  readonly #tenants = new Map<string, pg.Pool>();
+  readonly #passwordOf: (appId: string) => string;
+  readonly #log: Log;
+
+  constructor(target: Target, passwordOf: (appId: string) => string, log: Log) {
+    this.target = target;
+    this.#passwordOf = passwordOf;
+    this.#log = log;
+    this.#control = this.#pool({ ...target, max: limits.controlConnections, application_name: "ambit" });
+  }
+
+  /** Runs one statement on the control connection. */
+  async query<R extends object = Record<string, unknown>>(
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<R[]> {
+    const client = await this.#connect(this.#control);
+    try {
+      const result = await client.query<R>(text, [...values]);
+      client.release();
+      return result.rows;
+    } catch (error) {
+      client.release(isConnectionLoss(error));
+      throw unavailableIfLost(error);
+    }
+  }
+
+  /** Runs `work` in one transaction on the control connection; rolls back when it throws. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    return this.#transaction(this.#control, "begin", work);
+  }
+
+  /** Runs one statement as a caller of an app: role, claims and statement in a single round trip. */
+  async asCaller(appId: string, identity: Identity, statement: Statement): Promise<RawResult> {
+    const client = await this.#connect(this.#tenant(appId));
+    try {
+      const subject = identity.claims?.sub;
+      const as = {
+        role: tenantRole(appId, identity.role),
+        claims: identity.claims === null ? "" : JSON.stringify(identity.claims),
+        subject: typeof subject === "string" ? subject : "",
+      };
+      const result = await new Promise<RawResult>((resolve, reject) => {
+        client.query(new OneTrip(as, statement, resolve, reject));
+      });
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(isConnectionLoss(error));
+      throw unavailableIfLost(error);
+    }
+  }
+
+  /** Runs `work` in one transaction as the owner of an app's schema, on the app's own login. */
+  ownerTransaction<T>(appId: string, work: (tx: Queryable) => Promise<T>): Promise<T> {
+    const begin = `begin; set local role ${quoteIdent(tenantRole(appId, "owner"))}; set local search_path = ${quoteIdent(appId)}, ${HELPER_SCHEMA}, extensions`;
+    return this.#transaction(this.#tenant(appId), begin, work);
+  }
+
+  /**
+   * A connection of its own on the app's login, for SQL whose side effects on the session are not known;
+   * closed afterwards, so that nothing of it can reach another caller.
+   */
+  async asLoginOnce<T>(appId: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = new pg.Client(this.#tenantConfig(appId));
+    client.on("error", () => {});
+    await client.connect();
+    try {
+      return await work(client);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  /** Closes an app's connections, e.g. before it is dropped. */
+  async closeTenant(appId: string): Promise<void> {
+    const pool = this.#tenants.get(appId);
+    this.#tenants.delete(appId);
+    await pool?.end();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#control.end(), ...[...this.#tenants.values()].map((pool) => pool.end())]);
+    this.#tenants.clear();
+  }
+
+  #tenantConfig(appId: string): pg.ClientConfig {
+    return { ...this.target, user: appId, password: this.#passwordOf(appId), application_name: `ambit ${appId}` };
+  }
+
+  #tenant(appId: string): pg.Pool {
+    let pool = this.#tenants.get(appId);
+    if (pool === undefined) {
+      pool = this.#pool({
+        ...this.#tenantConfig(appId),
+        max: limits.connectionsPerApp,
+        idleTimeoutMillis: limits.idleConnectionMs,
+        maxLifetimeSeconds: limits.connectionLifetimeS,
+      });
+      this.#tenants.set(appId, pool);
+    }
+    return pool;
+  }
+
+  #pool(config: pg.PoolConfig): pg.Pool {
+    const pool = new pg.Pool({ connectionTimeoutMillis: limits.connectMs, ...config });
+    pool.on("error", (error) => this.#log.warn({ error: error.message }, "an idle database connection was lost"));
+    return pool;
+  }
+
+  /** A connection, waiting out a restart of Postgres: until it is connected nothing has been sent. */
+  async #connect(pool: pg.Pool): Promise<pg.PoolClient> {
+    const giveUpAt = performance.now() + limits.connectMs;
+    for (;;) {
+      try {
+        return await pool.connect();
+      } catch (error) {
+        if (!isConnectionLoss(error) || performance.now() > giveUpAt || pool.ending) throw unavailableIfLost(error);
+        await new Promise((resolve) => setTimeout(resolve, limits.reconnectPauseMs));
+      }
+    }
+  }
+
+  async #transaction<T>(pool: pg.Pool, begin: string, work: (tx: Queryable) => Promise<T>): Promise<T> {
+    const client = await this.#connect(pool);
+    let broken = false;
+    try {
+      await client.query(begin);
+      const result = await work({
+        query: async <R extends object>(text: string, values: readonly unknown[] = []) =>
+          (await client.query<R>(text, [...values])).rows,
+      });
+      await client.query("commit");
+      return result;
+    } catch (error) {
+      broken = isConnectionLoss(error);
+      if (!broken) await client.query("rollback").catch(() => (broken = true));
+      throw unavailableIfLost(error);
+    } finally {
+      client.release(broken);
+    }
+  }
+}
+
+/** SQLSTATE classes and socket errors that mean the server, not the statement, is the trouble. */
+const LOST = new Set(["57P01", "57P02", "57P03", "53300", "08000", "08001", "08003", "08004", "08006"]);
+const SOCKET_LOST = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT"]);
+
+/** Whether the error says that the connection, not the statement, failed. */
+export function isConnectionLoss(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: string }).code;
+  if (code !== undefined) return LOST.has(code) || SOCKET_LOST.has(code);
+  return /Connection terminated|not queryable|connection error|timeout exceeded when trying to connect/i.test(error.message);
+}
+
+function unavailableIfLost(error: unknown): unknown {
+  if (!isConnectionLoss(error)) return error;
+  return errors.DATABASE_UNAVAILABLE({ cause: error, headers: { "Retry-After": "1" } });
+}

@@ -1,0 +1,40 @@
+-- Roles that policies name. They own nothing and hold no grants; each app's own roles are members of them.
+do $$ begin
+  if not exists (select from pg_roles where rolname = 'butterbase_anon') then create role butterbase_anon nologin; end if;
+  if not exists (select from pg_roles where rolname = 'butterbase_user') then create role butterbase_user nologin; end if;
+  if not exists (select from pg_roles where rolname = 'butterbase_service') then create role butterbase_service nologin; end if;
+end $$;
+
+-- Nobody but Ambit reaches this database or leaves anything in it unless granted. Temporary tables would shadow an
+-- app's tables on a pooled connection.
+do $$ begin
+  execute format('revoke all on database %I from public', current_database());
+end $$;
+revoke all on schema public from public;
+revoke all on schema ambit from public;
+
+create schema if not exists extensions;
+create extension if not exists pg_trgm with schema extensions;
+create extension if not exists citext with schema extensions;
+
+create schema if not exists ambit_helpers;
+
+-- The id of the end user the current statement runs for, as text; null for anyone else.
+create or replace function ambit_helpers.current_user_id() returns text
+language sql stable parallel safe
+as $$ select nullif(current_setting('request.jwt.claim.sub', true), '') $$;
+
+-- Marks a place in the write-ahead log at which an app's tables, grants or policies changed, so that readers of the
+-- log take the change over exactly there. The app is the session's own login and can't be forged.
+create or replace function ambit_helpers.announce_change(what text) returns void
+language sql volatile security definer
+set search_path = pg_catalog
+as $$ select pg_catalog.pg_logical_emit_message(true, 'ambit.change',
+        pg_catalog.json_build_object('app', session_user, 'what', what)::text) $$;
+
+do $$ begin
+  revoke execute on function pg_catalog.pg_logical_emit_message(boolean, text, text, boolean) from public;
+  revoke execute on function pg_catalog.pg_logical_emit_message(boolean, text, bytea, boolean) from public;
+exception when insufficient_privilege then
+  raise notice 'pg_logical_emit_message stays executable by everyone: this role may not revoke it';
+end $$;

@@ -1,0 +1,157 @@
+/** One connection's life: connect, look at the slot, stream until it is cut, tell why. */
+import type { Client } from "pg";
+import type { Clock } from "../../../kernel/clock.ts";
+import { TransactionAssembler } from "./assembler.ts";
+import type { ChangeStreamOptions } from "./change-stream.ts";
+import { payloadOffset, readFrame, statusUpdate } from "./copy-both.ts";
+import type { Delivery } from "./delivery.ts";
+import { errors } from "./errors.ts";
+import { heartbeat, type Pulse } from "./heartbeat.ts";
+import { limits } from "./limits.ts";
+import { earlierLsn, formatLsn, laterLsn } from "./lsn.ts";
+import { parseMessage } from "./pgoutput.ts";
+import { type SlotStatus, slotStatus } from "./slots.ts";
+import { connectWalsender, logEnd, ReplicationStream } from "./walsender.ts";
+
+export interface SessionOptions {
+  stream: Pick<ChangeStreamOptions, "connection" | "slot" | "publications" | "retainFrom">;
+  delivery: Delivery;
+  clock: Clock;
+  /** Cuts the attempt to connect; a running session is ended with `end`. */
+  signal: AbortSignal;
+}
+
+/** What `openSession` found: a running session, or that the slot cannot be read any more. */
+export type Opened =
+  | { kind: "streaming"; session: Session; slot: SlotStatus; missed: { from: bigint; to: bigint } | null }
+  | { kind: "slot_missing"; error: unknown }
+  | { kind: "slot_lost"; error: unknown; slot: SlotStatus };
+
+/** Connects and starts streaming where the delivery stands. Rejects with whatever may be otherwise next time. */
+export async function openSession(options: SessionOptions): Promise<Opened> {
+  const cut = new AbortController();
+  const onAbort = () => cut.abort(options.signal.reason);
+  options.signal.addEventListener("abort", onAbort);
+  const deadline = setTimeout(() => cut.abort(errors.REPLICATION_CONNECTION_LOST()), limits.connectMs);
+  try {
+    options.signal.throwIfAborted();
+    const client = await connectWalsender(options.stream.connection, cut.signal);
+    const opened = await startOn(client, options);
+    if (opened.kind !== "streaming") cut.abort();
+    return opened;
+  } catch (error) {
+    cut.abort();
+    throw error;
+  } finally {
+    clearTimeout(deadline);
+    options.signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function startOn(client: Client, options: SessionOptions): Promise<Opened> {
+  const { delivery } = options;
+  const slot = await slotStatus(client, options.stream.slot);
+  if (!slot) return { kind: "slot_missing", error: errors.REPLICATION_SLOT_MISSING() };
+  if (slot.lost) return { kind: "slot_lost", error: errors.REPLICATION_SLOT_LOST({ details: slot }), slot };
+  const reached = delivery.progress.lsn;
+  const end = await logEnd(client);
+  if (end < reached) {
+    const details = { reached: formatLsn(reached), end: formatLsn(end) };
+    return { kind: "slot_lost", error: errors.REPLICATION_LOG_REPLACED({ details }), slot };
+  }
+  const confirmed = slot.confirmedFlushLsn ?? 0n;
+  const session = new Session(client, options, confirmed);
+  await session.start();
+  const missed = reached > 0n && confirmed > reached ? { from: reached, to: confirmed } : null;
+  return { kind: "streaming", session, slot, missed };
+}
+
+/** A running stream: turns frames into deliveries and keeps the server informed. */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #confirmed: bigint;
+  readonly #assembler: TransactionAssembler;
+  readonly #stream: ReplicationStream;
+  readonly #pulse: Pulse;
+  #heard = true;
+  #paused = false;
+
+  /** Makes the delivery take from this stream; `confirmed` is where the slot stands. */
+  constructor(client: Client, options: SessionOptions, confirmed: bigint) {
+    this.#options = options;
+    this.#confirmed = confirmed;
+    options.delivery.start(confirmed, {
+      onFailure: (error) => this.#stream.destroy(error),
+      onPressure: (high) => this.#setPaused(high),
+    });
+    this.#assembler = new TransactionAssembler(options.delivery.progress, options.clock);
+    this.#stream = new ReplicationStream(client, (frame) => this.#onFrame(frame));
+    const now = options.clock();
+    this.#pulse = { reportedLsn: 0n, reportedAtMs: now, heardAtMs: now };
+  }
+
+  /** Resolves when the connection is gone, with the error that ended it if there was one. */
+  get closed(): Promise<unknown> {
+    return this.#stream.closed;
+  }
+
+  async start(): Promise<void> {
+    const { slot, publications } = this.#options.stream;
+    await this.#stream.start({ slot, publications, from: this.#options.delivery.progress.lsn });
+    const timer = setInterval(() => this.#tick(), limits.reportMs / 2);
+    void this.closed.then(() => clearInterval(timer));
+  }
+
+  /** Reports the last position and closes in good order. */
+  async end(): Promise<void> {
+    this.#report(false);
+    await this.#stream.end();
+  }
+
+  #onFrame(frame: Buffer): void {
+    this.#heard = true;
+    const { delivery } = this.#options;
+    const keepalive = readFrame(frame);
+    if (keepalive === null) {
+      const assembled = this.#assembler.accept(parseMessage(frame, payloadOffset), frame.length);
+      if (assembled) delivery.push(assembled);
+      return;
+    }
+    if (!this.#assembler.insideTransaction) delivery.passed(keepalive.sentLsn);
+    if (keepalive.replyRequested) this.#report(false);
+  }
+
+  /** A paused socket is not read; status updates go out all the same. */
+  #setPaused(paused: boolean): void {
+    this.#paused = paused;
+    if (paused) this.#stream.pause();
+    else this.#stream.resume();
+  }
+
+  #tick(): void {
+    const now = this.#options.clock();
+    if (this.#heard || this.#paused) this.#pulse.heardAtMs = now;
+    this.#heard = false;
+    const verdict = heartbeat(this.#pulse, this.#ackLsn(), now);
+    if (verdict === "dead") {
+      this.#stream.destroy(errors.REPLICATION_CONNECTION_LOST({ details: { silentMs: limits.silenceMs } }));
+    } else if (verdict !== "quiet") {
+      this.#report(verdict === "ping");
+    }
+  }
+
+  #report(replyRequested: boolean): void {
+    const lsn = this.#ackLsn();
+    const now = this.#options.clock();
+    this.#pulse.reportedLsn = lsn;
+    this.#pulse.reportedAtMs = now;
+    this.#stream.send(statusUpdate(lsn, now, replyRequested));
+  }
+
+  /** What the handler has finished with, held back to what the caller wants kept, and never going back. */
+  #ackLsn(): bigint {
+    const { lsn } = this.#options.delivery.progress;
+    const kept = this.#options.stream.retainFrom?.() ?? lsn;
+    return laterLsn(this.#confirmed, earlierLsn(kept, lsn));
+  }
+}

@@ -1,0 +1,5 @@
+/** Limits of the audit log. */
+export const limits = {
+  /** Entries in one answer. */
+  pageRows: 500,
+} as const;

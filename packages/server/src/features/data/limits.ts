@@ -1,0 +1,53 @@
+/** Limits of the data API and of `run_sql`. */
+export const limits = {
+  /** Rows of an answer when the request names no limit. */
+  defaultRows: 1_000,
+  /** Rows of one answer at most. */
+  maxRows: 10_000,
+  /** The largest offset; deeper pages are reached by cursor. */
+  maxOffset: 1_000_000_000,
+  /** Rows embedded in one parent row. */
+  embeddedRows: 1_000,
+  /** One answer, as Postgres renders it. */
+  responseBytes: 32 * 1024 * 1024,
+  /** Comparisons in one request, over all groups. */
+  filterTerms: 100,
+  /** How deep `or=(and(or(…)))` may nest. */
+  groupDepth: 6,
+  /** Values in all `in.(…)` lists of a request. */
+  inValues: 5_000,
+  /** Steps of one JSON path. */
+  pathSteps: 16,
+  /** Names in `select`, embedded ones included. */
+  selectItems: 200,
+  /** Keys in `order`. */
+  orderTerms: 16,
+  /** A query string. */
+  queryChars: 64 * 1024,
+  /** The user id given in X-Butterbase-As-User. */
+  userIdChars: 200,
+  /** Rows of one bulk insert. */
+  insertRows: 5_000,
+  /** Different sets of columns among the rows of one bulk insert; each is a statement part of its own. */
+  insertShapes: 50,
+  /** Rows of one seed_database call. */
+  seedRows: 100,
+  /** Rows a dry run shows. */
+  sampleRows: 10,
+  /** Compiled queries kept per node. */
+  cachedPlans: 2_000,
+  /** Only query strings up to this length are kept compiled. */
+  cachedQueryChars: 2_048,
+  /** Rows of a `run_sql` answer. */
+  sqlRows: 1_000,
+  /** Rows fetched at once for a `run_sql` answer. */
+  sqlBatchRows: 200,
+  /** Text of all values of a `run_sql` answer, after which it is cut. */
+  sqlAnswerBytes: 1024 * 1024,
+  /** What may arrive from Postgres for one `run_sql` call before the connection is cut: bounds a single huge value. */
+  sqlWireBytes: 16 * 1024 * 1024,
+  /** One statement of `run_sql`. */
+  sqlStatementMs: 10_000,
+  /** Parameters of one `run_sql` call. */
+  sqlParams: 100,
+} as const;

@@ -1,0 +1,11 @@
+/** Limits of platform keys. */
+export const limits = {
+  /** Live keys of one account in one organisation. */
+  keysPerAccount: 200,
+  /** A key's name. */
+  nameChars: 100,
+  /** The longest life that can be asked for. */
+  lifeDays: 3650,
+  /** How often `last_used_at` is written for one key. */
+  lastUsedEveryMs: 60_000,
+} as const;

@@ -1,0 +1,98 @@
+import { type AmbitError, errors } from "./errors.ts";
+import type { Principal, Role } from "./principal.ts";
+
+/**
+ * What an operation asks of its caller.
+ * - `public`: anyone, also anonymous callers
+ * - `view`: read what belongs to the organisation or app
+ * - `develop`: change apps, schemas, rows, users
+ * - `policy`: change gateway policies and decide approvals
+ * - `administer`: members, keys, servers, credentials
+ * - `own`: what only an owner may do, such as deleting the organisation
+ */
+export type Right = "public" | "view" | "develop" | "policy" | "administer" | "own";
+
+const RIGHTS_OF: Record<Role, ReadonlySet<Right>> = {
+  viewer: new Set(["view"]),
+  developer: new Set(["view", "develop"]),
+  policy_manager: new Set(["view", "policy"]),
+  admin: new Set(["view", "develop", "policy", "administer"]),
+  owner: new Set(["view", "develop", "policy", "administer", "own"]),
+};
+
+/** Rights a key with the scope `read` keeps. */
+const READ_RIGHTS: ReadonlySet<Right> = new Set(["view"]);
+
+/** The question the access check answers. */
+export interface AccessQuestion {
+  readonly principal: Principal;
+  readonly right: Right;
+  readonly personOnly: boolean;
+  /** The app the call names, if it names one. */
+  readonly app: { readonly id: string; readonly organizationId: string } | null;
+  /** The organisation the call names, if it names one and no app. */
+  readonly organizationId: string | null;
+  readonly nowMs: number;
+}
+
+/**
+ * Decides whether the caller may go on. Pure; returns the error to throw, or null for yes.
+ * A key works only inside its own organisation, only on the apps its scopes name, only while it lives.
+ */
+export function decideAccess(question: AccessQuestion): AmbitError | null {
+  const { principal, right } = question;
+  if (right === "public") return null;
+  if (principal.kind === "anonymous") return errors.AUTH_REQUIRED();
+  if (principal.kind === "user") {
+    return errors.AUTH_INSUFFICIENT_PERMISSIONS({
+      message: "An end user of an app may not use the management interface.",
+      remediation: "Use an API key (bb_sk_…) of a member of the app's organisation.",
+    });
+  }
+  if (principal.expiresAtMs !== null && principal.expiresAtMs <= question.nowMs) {
+    return errors.AUTH_INVALID_API_KEY({ message: "The API key has expired." });
+  }
+  if (question.personOnly && principal.keyKind !== "person") return errors.AUTH_PERSON_REQUIRED();
+  const organizationId = question.app?.organizationId ?? question.organizationId;
+  if (organizationId !== null && organizationId !== principal.organizationId) {
+    return errors.AUTH_INSUFFICIENT_PERMISSIONS({
+      message: "The key belongs to another organisation.",
+    });
+  }
+  if (!RIGHTS_OF[principal.role].has(right)) {
+    return errors.AUTH_INSUFFICIENT_PERMISSIONS({
+      message: `The role ${principal.role} does not include the right to ${right}.`,
+    });
+  }
+  return decideScope(principal.scopes, right, question.app?.id ?? null);
+}
+
+/** The part of the decision that rests on the key's scopes alone. */
+function decideScope(scopes: readonly string[], right: Right, appId: string | null): AmbitError | null {
+  if (scopes.includes("read") && !READ_RIGHTS.has(right)) {
+    return errors.AUTH_INSUFFICIENT_PERMISSIONS({
+      message: "The key is read-only.",
+      remediation: "Have a person mint a key without `read_only`.",
+    });
+  }
+  if (scopes.includes("*")) return null;
+  if (!scopes.some((scope) => scope.startsWith("app:"))) {
+    return errors.AUTH_INSUFFICIENT_PERMISSIONS({
+      message: "The key opens the substrate only.",
+      remediation: "Use a key minted with scope app or both.",
+    });
+  }
+  if (appId === null) {
+    return errors.AUTH_INSUFFICIENT_PERMISSIONS({
+      message: "The key is bound to one app and can't be used beyond it.",
+      remediation: "Use an account key (key_scope: account).",
+    });
+  }
+  if (scopes.includes(`app:${appId}`)) return null;
+  return errors.AUTH_INSUFFICIENT_PERMISSIONS({ message: "The key is bound to another app." });
+}
+
+/** Whether the key may see this app in a listing. */
+export function scopesReachApp(scopes: readonly string[], appId: string): boolean {
+  return scopes.includes("*") || scopes.includes(`app:${appId}`);
+}

@@ -1,0 +1,19 @@
+/** Limits of the kernel and the doors. Each feature keeps its own beside its code. */
+export const limits = {
+  /** One operation, from access check to answer. */
+  operationMs: 60_000,
+  /** A request body. */
+  bodyBytes: 10 * 1024 * 1024,
+  /** Receiving a whole request. */
+  requestMs: 120_000,
+  /** A URL with its query. */
+  urlChars: 16_384,
+  /** How long a resolved key or app may be served from memory: the bound on how late a revocation can be. */
+  cacheMs: 800,
+  /** Entries in each such cache. */
+  cacheEntries: 10_000,
+  /** A recorded input field, after which it is cut. */
+  auditedFieldChars: 4_000,
+  /** From the signal to the exit of the process. */
+  stopMs: 4_500,
+} as const;

@@ -1,0 +1,188 @@
+import { z } from "zod";
+import { decideAccess } from "./access.ts";
+import { AmbitError, errors } from "./errors.ts";
+import { limits } from "./limits.ts";
+import type { AnyOperation, App, AppCall, Call } from "./operation.ts";
+import { actorOf } from "./principal.ts";
+
+/** One line of the audit log, as the pipeline hands it over. */
+export interface AuditEntry {
+  readonly appId: string | null;
+  readonly organizationId: string | null;
+  readonly category: string;
+  readonly eventType: string;
+  readonly action: string;
+  readonly resourceType: string;
+  readonly resourceId: string | null;
+  readonly actorType: string;
+  readonly actorId: string | null;
+  readonly eventData: unknown;
+  readonly ip: string;
+  readonly userAgent: string;
+  readonly success: boolean;
+  readonly errorMessage: string | null;
+  readonly requestId: string;
+}
+
+/** What the pipeline needs from features; the kernel itself knows none of them. */
+export interface PipelinePorts {
+  /** The app by id or `~subdomain`; null when there is none. */
+  findApp(reference: string): Promise<App | null>;
+  record(entry: AuditEntry): Promise<void>;
+  /** Seam for the policy gateway: throws to refuse. Runs after access, before validation. */
+  judge?(operation: AnyOperation, call: Call, rawInput: Record<string, unknown>): Promise<void>;
+  observe?(operation: AnyOperation, outcome: string, seconds: number): void;
+}
+
+/** Runs operations: principal → app → access → policy → validate → run → record. */
+export type Pipeline = (
+  operation: AnyOperation,
+  call: Call,
+  rawInput: Record<string, unknown>,
+) => Promise<unknown>;
+
+/** Builds the one pipeline every door calls. */
+export function createPipeline(ports: PipelinePorts): Pipeline {
+  return async (operation, call, rawInput) => {
+    const started = performance.now();
+    let outcome = "ok";
+    let app: App | null = null;
+    try {
+      app = await resolveApp(ports, operation, rawInput);
+      refuseUnlessAllowed(operation, call, app, rawInput);
+      if (ports.judge) await ports.judge(operation, call, rawInput);
+      const input = validate(operation, app === null ? rawInput : { ...rawInput, app_id: app.id });
+      const output = await runWithin(operation, app === null ? call : { ...call, app }, input);
+      await recordIfAsked(ports, operation, call, app, rawInput, null);
+      return output;
+    } catch (error) {
+      outcome = error instanceof AmbitError ? error.code : "INTERNAL_ERROR";
+      await recordIfAsked(ports, operation, call, app, rawInput, error);
+      throw error;
+    } finally {
+      ports.observe?.(operation, outcome, (performance.now() - started) / 1000);
+    }
+  };
+}
+
+async function resolveApp(
+  ports: PipelinePorts,
+  operation: AnyOperation,
+  rawInput: Record<string, unknown>,
+): Promise<App | null> {
+  if (operation.scope !== "app") return null;
+  const reference = rawInput.app_id;
+  if (typeof reference !== "string" || reference === "") {
+    throw errors.VALIDATION_INVALID_SCHEMA({
+      message: `app_id is missing: ${operation.name} is about one app.`,
+      remediation: "Add app_id; list_apps (GET /apps) shows the ids.",
+    });
+  }
+  const app = await ports.findApp(reference);
+  if (app === null) {
+    throw errors.RESOURCE_NOT_FOUND({
+      message: `There is no app ${reference.slice(0, 80)}.`,
+      remediation: "List your apps (GET /apps, manage_app action list) and use an id from there.",
+    });
+  }
+  return app;
+}
+
+function refuseUnlessAllowed(
+  operation: AnyOperation,
+  call: Call,
+  app: App | null,
+  rawInput: Record<string, unknown>,
+): void {
+  const named = rawInput.organization_id;
+  const refusal = decideAccess({
+    principal: call.principal,
+    right: operation.right,
+    personOnly: operation.personOnly ?? false,
+    app,
+    organizationId: typeof named === "string" ? named : null,
+    nowMs: call.nowMs,
+  });
+  if (refusal !== null) throw refusal;
+}
+
+function validate(operation: AnyOperation, rawInput: Record<string, unknown>): unknown {
+  const parsed = operation.input.safeParse(rawInput);
+  if (parsed.success) return parsed.data;
+  throw errors.VALIDATION_INVALID_SCHEMA({
+    message: z.prettifyError(parsed.error),
+    details: parsed.error.issues.map((issue: z.core.$ZodIssue) => ({
+      path: issue.path.join("."),
+      message: issue.message,
+      code: issue.code,
+    })),
+  });
+}
+
+/** Bounds the run in time; the operation's own work is told through `call.signal`. */
+async function runWithin(operation: AnyOperation, call: Call | AppCall, input: unknown): Promise<unknown> {
+  const timeout = AbortSignal.timeout(limits.operationMs);
+  const bounded = { ...call, signal: AbortSignal.any([call.signal, timeout]) };
+  let onTimeout: (() => void) | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    onTimeout = () => reject(errors.REQUEST_TIMEOUT());
+    timeout.addEventListener("abort", onTimeout, { once: true });
+  });
+  try {
+    return await Promise.race([operation.run(bounded as AppCall, input as never), expired]);
+  } finally {
+    timeout.removeEventListener("abort", onTimeout!);
+  }
+}
+
+async function recordIfAsked(
+  ports: PipelinePorts,
+  operation: AnyOperation,
+  call: Call,
+  app: App | null,
+  rawInput: Record<string, unknown>,
+  error: unknown,
+): Promise<void> {
+  const shape = operation.audit;
+  if (shape === undefined) return;
+  const actor = actorOf(call.principal);
+  const failure = error === null ? null : error instanceof Error ? error.message : String(error);
+  await ports.record({
+    appId: app?.id ?? null,
+    organizationId:
+      app?.organizationId ?? (call.principal.kind === "key" ? call.principal.organizationId : null),
+    category: shape.category,
+    eventType: operation.name,
+    action: shape.action,
+    resourceType: shape.resourceType,
+    resourceId: shape.resourceId?.(rawInput) ?? null,
+    actorType: actor.type,
+    actorId: actor.id,
+    eventData: {
+      door: call.door,
+      input: redact(operation, rawInput),
+      code: error instanceof AmbitError ? error.code : undefined,
+    },
+    ip: call.ip,
+    userAgent: call.userAgent,
+    success: error === null,
+    errorMessage: failure,
+    requestId: call.requestId,
+  });
+}
+
+/** The input as it may be recorded: secret fields are replaced, long texts cut. */
+export function redact(operation: AnyOperation, input: Record<string, unknown>): Record<string, unknown> {
+  const secret = new Set(operation.secretFields ?? []);
+  const shown: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(input)) {
+    if (!(field in operation.input.shape)) continue;
+    if (secret.has(field)) shown[field] = "[redacted]";
+    else {
+      const text = JSON.stringify(value) ?? "null";
+      shown[field] =
+        text.length > limits.auditedFieldChars ? `${text.slice(0, limits.auditedFieldChars)}…` : value;
+    }
+  }
+  return shown;
+}
