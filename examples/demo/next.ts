@@ -1,0 +1,21 @@
+import type { Ambit } from "../../packages/server/src/ambit.ts";
+import type { Played } from "./main-job.ts";
+
+/** Commands that work as they stand while the demo goes on serving. */
+export function whatToTryNext({ apiUrl }: Ambit, { appId, ada }: Played): string {
+  const login = JSON.stringify({ email: ada.email, password: ada.password });
+  return `
+What to try next (the server goes on; Ctrl-C ends it):
+
+  Log in as ada and write a note:
+    TOKEN=$(curl -s ${apiUrl}/auth/${appId}/login -H 'content-type: application/json' -d '${login}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+    curl -s ${apiUrl}/v1/${appId}/notes -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{"title":"hello"}'
+
+  Read as ada, then as nobody:
+    curl -s ${apiUrl}/v1/${appId}/notes -H "authorization: Bearer $TOKEN"
+    curl -s ${apiUrl}/v1/${appId}/notes
+
+  Let your own agent go on: paste the client configuration above into its settings.
+  Every route: ${apiUrl}/openapi.json
+`;
+}
