@@ -11,7 +11,7 @@ export interface Lookup<V> {
 }
 
 /** `load` answers for a miss; its rejections are not cached. `null` results are cached like any other. */
-export function createLookup<V extends object | null>(
+export function createLookup<V extends object | string | null>(
   load: (key: string) => Promise<V>,
   options: { maxAgeMs?: number; maxEntries?: number } = {},
 ): Lookup<V> {

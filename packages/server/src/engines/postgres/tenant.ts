@@ -41,9 +41,9 @@ export async function createTenant(db: Queryable, appId: string, password: strin
   await db.query(`
     grant ${owner} to current_user;
     grant ${owner}, ${callers.join(", ")} to ${schema} with inherit false, set true;
-    grant ${quoteIdent(POLICY_ROLES.anon)} to ${callers[0]};
-    grant ${quoteIdent(POLICY_ROLES.user)} to ${callers[1]};
-    grant ${quoteIdent(POLICY_ROLES.service)} to ${callers[2]};
+    grant ${quoteIdent(POLICY_ROLES.anon)} to ${callers[0]} with inherit true, set false;
+    grant ${quoteIdent(POLICY_ROLES.user)} to ${callers[1]} with inherit true, set false;
+    grant ${quoteIdent(POLICY_ROLES.service)} to ${callers[2]} with inherit true, set false;
     alter role ${schema} set statement_timeout = '${STATEMENT_TIMEOUT}';
     alter role ${schema} set idle_in_transaction_session_timeout = '${STATEMENT_TIMEOUT}';
     alter role ${schema} set search_path = ${schema}, ${HELPER_SCHEMA}, extensions;
@@ -61,8 +61,13 @@ export async function createTenant(db: Queryable, appId: string, password: strin
 
 /** Destroys an app's schema, data and roles. Its connections must be closed first. Idempotent. */
 export async function dropTenant(db: Queryable, appId: string): Promise<void> {
-  const roles = [appId, ...(["owner", "anon", "user", "service"] as const).map((role) => tenantRole(appId, role))];
-  await db.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${quoteLiteral(appId)}`);
+  const roles = [
+    appId,
+    ...(["owner", "anon", "user", "service"] as const).map((role) => tenantRole(appId, role)),
+  ];
+  await db.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where usename = ${quoteLiteral(appId)}`,
+  );
   await db.query(`drop schema if exists ${quoteIdent(appId)} cascade`);
   for (const role of roles) {
     await db.query(`do $ambit$ begin
