@@ -39,6 +39,7 @@ export async function runUntilSignal(start: () => Promise<Stoppable>): Promise<v
 }
 
 function explain(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof EmbeddedPostgresError) return error.message;
+  if (error instanceof ConfigError) return error.message;
+  if (error instanceof EmbeddedPostgresError) return `${error.message} ${error.remedy}`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

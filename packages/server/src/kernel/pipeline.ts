@@ -94,7 +94,7 @@ function refuseUnlessAllowed(
   app: App | null,
   rawInput: Record<string, unknown>,
 ): void {
-  const named = rawInput.organization_id;
+  const named = operation.anyOrganization ? null : rawInput.organization_id;
   const refusal = decideAccess({
     principal: call.principal,
     right: operation.right,

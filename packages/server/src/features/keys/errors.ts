@@ -29,6 +29,11 @@ export const keyErrors = defineErrors({
     message: "There is no such scope.",
     remediation: "additional_scopes takes ai:gateway and substrate.",
   },
+  NOT_A_MEMBER: {
+    status: 403,
+    message: "The caller's account is not a member of that organisation.",
+    remediation: "Ask an admin of it to add you: POST /v1/organizations/<id>/members.",
+  },
   QUOTA_KEYS: {
     status: 429,
     message: `An account has at most ${limits.keysPerAccount} live keys in one organisation.`,

@@ -72,7 +72,7 @@ const mintInput = z.object({
     .max(limits.lifeDays)
     .optional()
     .describe("Days until the key stops working"),
-  organization_id: z.uuid().optional(),
+  organization_id: z.uuid().optional().describe("Organisation the key is for; default the caller key's own"),
 });
 
 export function keyOperations(
@@ -90,9 +90,11 @@ export function keyOperations(
       output: keyShape.extend({ key: z.string(), keyId: z.string() }),
       right: "view",
       personOnly: true,
+      anyOrganization: true,
       risk: "write",
       idempotent: false,
       errors: [
+        "NOT_A_MEMBER",
         "INVALID_KEY_SCOPE",
         "TARGET_APP_REQUIRED",
         "TARGET_APP_NOT_ALLOWED",
@@ -107,7 +109,8 @@ export function keyOperations(
         const caller = callerKey(call);
         const target = input.target_app_id ?? (input.key_scope === "app" ? input.app_id : undefined);
         const scopes = scopesFor({ ...input, scope: input.scope ?? "app", target_app_id: target });
-        if (target !== undefined && (await appOrganization(target)) !== caller.organizationId) {
+        const organizationId = input.organization_id ?? caller.organizationId;
+        if (target !== undefined && (await appOrganization(target)) !== organizationId) {
           throw errors.RESOURCE_NOT_FOUND({
             message: `There is no app ${target.slice(0, 80)} in this organisation.`,
           });
@@ -116,7 +119,7 @@ export function keyOperations(
           throw errors.AUTH_INSUFFICIENT_PERMISSIONS({ message: "A key bound to one app can't mint keys." });
         }
         const { key, ...row } = await service.mint(platform.database, {
-          organizationId: caller.organizationId,
+          organizationId,
           accountId: caller.accountId,
           kind: input.kind,
           name: input.name,

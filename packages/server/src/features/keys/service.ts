@@ -67,6 +67,7 @@ export function createKeysService({ database, clock, log }: Platform): KeysServi
         scopes: [...order.scopes],
         expires_at: order.expiresAtMs === null ? null : new Date(order.expiresAtMs),
       });
+      if (row === null) throw keyErrors.NOT_A_MEMBER();
       return { key, ...row };
     },
     list: (organizationId, accountId) => store.selectKeys(database, organizationId, accountId),

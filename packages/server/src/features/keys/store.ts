@@ -26,10 +26,12 @@ export interface NewKeyRow
 const COLUMNS =
   "k.id, k.organization_id, k.account_id, k.kind, k.name, k.prefix, k.scope, k.scopes, k.expires_at, k.last_used_at, k.created_at";
 
-export async function insertKey(db: Queryable, key: NewKeyRow): Promise<KeyRow> {
+/** Inserts the key; null when its account is no member of its organisation. */
+export async function insertKey(db: Queryable, key: NewKeyRow): Promise<KeyRow | null> {
   const [row] = await db.query<KeyRow>(
     `insert into ambit.api_keys as k (id, organization_id, account_id, kind, name, hash, prefix, scope, scopes, expires_at)
-     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10) returning ${COLUMNS}`,
+     select $1,$2,$3,$4,$5,$6,$7,$8,$9,$10
+     where exists (select from ambit.members where organization_id = $2 and account_id = $3) returning ${COLUMNS}`,
     [
       key.id,
       key.organization_id,
@@ -43,7 +45,7 @@ export async function insertKey(db: Queryable, key: NewKeyRow): Promise<KeyRow> 
       key.expires_at,
     ],
   );
-  return row!;
+  return row ?? null;
 }
 
 /** The live key with this hash and its member's role. */

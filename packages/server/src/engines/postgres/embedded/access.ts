@@ -6,8 +6,13 @@ import type { Log } from "./log.ts";
 
 /** Makes the state directory if need be and gives its path without symbolic links, as the kernel shows it. */
 export function makeStateDir(stateDir: string): string {
-  mkdirSync(stateDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
-  return realpathSync(stateDir);
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+    return realpathSync(stateDir);
+  } catch (error) {
+    // The code is of no help: on a read-only file system Node gives ENOENT.
+    throw failures.stateDirectoryNotWritable(stateDir, error);
+  }
 }
 
 /**

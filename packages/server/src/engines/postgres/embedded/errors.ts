@@ -185,11 +185,12 @@ export function explainOutput(
 /** Turns a file system's refusal below `stateDir` into a mendable failure; other errors pass unchanged. */
 export function explainSystemError(error: unknown, stateDir: string): unknown {
   if (error instanceof EmbeddedPostgresError || !(error instanceof Error)) return error;
-  const { code, path, syscall } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") return failures.diskFull(path ?? stateDir, error);
-  if (syscall?.includes("chown") && code === "EPERM") return failures.userSwitchRefused(error);
+  const { code, path, syscall, dest } = error as NodeJS.ErrnoException & { dest?: string };
+  const place = dest ?? path ?? stateDir;
+  if (code === "ENOSPC" || code === "EDQUOT") return failures.diskFull(place, error);
+  if (code === "EPERM" && syscall?.includes("chown")) return failures.userSwitchRefused(error);
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
-    return failures.stateDirectoryNotWritable(path ?? stateDir, error);
+    return failures.stateDirectoryNotWritable(place, error);
   }
   return error;
 }

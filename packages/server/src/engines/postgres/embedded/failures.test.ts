@@ -1,13 +1,15 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { locatePackage } from "./binaries.ts";
 import { explainOutput, explainSystemError, firstReason } from "./errors.ts";
 import { findAccount } from "./identity.ts";
 import { isRoot, UNKNOWN_UID, Workspace } from "./testing/fixture.ts";
 
+// A first start is about a second of work for one core, and the cores may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 const workspace = new Workspace();
-afterEach(() => workspace.cleanUp(), 20_000);
+afterEach(() => workspace.cleanUp());
 
 describe("refusals of a start", () => {
   const shared = new Workspace();
@@ -15,7 +17,7 @@ describe("refusals of a start", () => {
   beforeAll(async () => {
     stateDir = shared.directory();
     await (await shared.start(stateDir)).stop();
-  }, 20_000);
+  });
   afterAll(() => shared.cleanUp());
 
   it("name the version that made the data", async () => {
@@ -67,6 +69,10 @@ describe("refusals of a start", () => {
 
   it.runIf(isRoot)("name the directory that is closed to the database's user", async () => {
     const closed = workspace.directory();
+    writeFileSync(join(closed, "file"), "");
+    await expect(workspace.start(join(closed, "file"))).rejects.toMatchObject({
+      code: "POSTGRES_STATE_DIRECTORY_NOT_WRITABLE",
+    });
     await expect(workspace.start(join(closed, "state"))).rejects.toMatchObject({
       code: "POSTGRES_STATE_DIRECTORY_UNREACHABLE",
       message: expect.stringContaining(`${closed} is closed`),

@@ -114,6 +114,7 @@ class Launch {
       stateDir,
       dataDir,
       identity,
+      ownerUid: identity.uid,
       clusterName: `ambit-${shortName(stateDir)}`,
       socketDir: chooseSocketDir(stateDir, temporaryDirs(identity)),
       logFile: join(stateDir, "postgres.log"),

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 
 const linux = process.platform === "linux";
 
@@ -9,6 +9,8 @@ export interface ClusterMark {
   readonly dataDir: string;
   /** `cluster_name`, which every process of the cluster carries in its title. */
   readonly clusterName: string;
+  /** The user they run as; nobody else's process is ever taken for one of them, whatever it calls itself. */
+  readonly ownerUid: number;
 }
 
 /** Whether the process exists and is more than a zombie waiting for a parent that never reaps it. */
@@ -42,8 +44,9 @@ export function isSameProcess(pid: number, token: string): boolean {
 /** Whether `pid` is a live PostgreSQL process working on this cluster; a reused number never is. */
 export function belongsToCluster(pid: number, mark: ClusterMark): boolean {
   if (!isRunning(pid)) return false;
-  if (!linux) return titleMatches(ps(["-o", "command=", "-p", String(pid)]), mark);
+  if (!linux) return lineMatches(ps(["-o", "uid=,command=", "-p", String(pid)]), mark);
   try {
+    if (statSync(`/proc/${pid}`).uid !== mark.ownerUid) return false;
     if (readFileSync(`/proc/${pid}/comm`, "utf8").trim() !== "postgres") return false;
     return readlinkSync(`/proc/${pid}/cwd`) === mark.dataDir;
   } catch (error) {
@@ -63,9 +66,9 @@ export function processesOfCluster(mark: ClusterMark): number[] {
     return pids.filter((pid) => belongsToCluster(pid, mark));
   }
   const found: number[] = [];
-  for (const line of ps(["-axo", "pid=,command="]).split("\n")) {
-    const [, pid, title] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? [];
-    if (pid && title && titleMatches(title, mark)) found.push(Number(pid));
+  for (const line of ps(["-axo", "pid=,uid=,command="]).split("\n")) {
+    const [, pid, rest] = /^\s*(\d+)(\s.*)$/.exec(line) ?? [];
+    if (pid && rest && lineMatches(rest, mark)) found.push(Number(pid));
   }
   return found;
 }
@@ -77,6 +80,12 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
+}
+
+/** Reads a line of ps(1): the user's number, then the command. */
+function lineMatches(line: string, mark: ClusterMark): boolean {
+  const [, uid, title] = /^\s*(-?\d+)\s+(.*)$/m.exec(line) ?? [];
+  return Number(uid) >>> 0 === mark.ownerUid && titleMatches(title ?? "", mark);
 }
 
 function titleMatches(title: string, mark: ClusterMark): boolean {

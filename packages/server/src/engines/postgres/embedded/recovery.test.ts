@@ -2,14 +2,16 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { EmbeddedPostgres } from "./index.ts";
 import { isRunning } from "./process.ts";
 import { gone, isLinux, query, Workspace } from "./testing/fixture.ts";
 import { waitFor } from "./wait.ts";
 
+// A first start is about a second of work for one core, and the cores may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 const workspace = new Workspace();
-afterEach(() => workspace.cleanUp(), 20_000);
+afterEach(() => workspace.cleanUp());
 
 /** One cluster for all: each test starts and stops its server. */
 const shared = new Workspace();
@@ -17,8 +19,8 @@ let stateDir = "";
 beforeAll(async () => {
   stateDir = shared.directory();
   await (await shared.start(stateDir)).stop();
-}, 20_000);
-afterAll(() => shared.cleanUp(), 20_000);
+});
+afterAll(() => shared.cleanUp());
 
 const restartOf = (server: EmbeddedPostgres): Promise<void> =>
   new Promise((resolve) => server.onRestart(() => resolve()));
