@@ -48,6 +48,7 @@ export async function createTenant(db: Queryable, appId: string, password: strin
     alter role ${schema} set idle_in_transaction_session_timeout = '${STATEMENT_TIMEOUT}';
     alter role ${schema} set search_path = ${schema}, ${HELPER_SCHEMA}, extensions;
     alter role ${schema} set timezone = 'UTC';
+    alter role ${schema} set standard_conforming_strings = on;
     create schema if not exists ${schema} authorization ${owner};
     grant usage on schema ${schema} to ${callers.join(", ")};
     grant usage on schema ${HELPER_SCHEMA}, extensions to ${owner}, ${callers.join(", ")};

@@ -9,7 +9,7 @@ import { isTrustedSchema } from "./rules-names.ts";
 
 /** A function call: the name has to be on the allow-list and allowed in this place. */
 export function judgeCall(visit: Visit): void {
-  const { fields, setting, findings, refuse } = visit;
+  const { fields, findings, refuse } = visit;
   const parts = calledName(fields);
   const name = parts.at(-1) ?? "";
   const subject = parts.join(".");
@@ -19,7 +19,7 @@ export function judgeCall(visit: Visit): void {
     refuse("FUNCTION_NOT_ALLOWED", message, subject);
     return;
   }
-  if (parts.length > 2 || (parts.length === 2 && !isHomeOf(parts[0]!, kind, setting.appSchema))) {
+  if (parts.length > 2 || (parts.length === 2 && !isHomeOf(parts[0]!, kind))) {
     refuse("SCHEMA_NOT_ALLOWED", `Call ${name}() without a schema.`, subject);
     return;
   }
@@ -29,9 +29,8 @@ export function judgeCall(visit: Visit): void {
   else if (kind === "guarded") judgeArguments(name, visit);
 }
 
-function isHomeOf(schema: string, kind: FunctionKind, appSchema: string): boolean {
-  return kind === "helper" ? schema === HELPER_SCHEMA || schema === appSchema : isTrustedSchema(schema);
-}
+const isHomeOf = (schema: string, kind: FunctionKind): boolean =>
+  kind === "helper" ? schema === HELPER_SCHEMA : isTrustedSchema(schema);
 
 function misplacedCall(kind: FunctionKind, { setting, scope }: Visit): string | undefined {
   if (setting.mode === "statement") return undefined;

@@ -18,7 +18,7 @@ export function judgeTypeName({ fields, findings, refuse }: Visit): void {
   if (findings.acceptedTypes.has(fields)) return;
   const parts = strings(fields.names);
   const name = parts.at(-1) ?? "";
-  if (fields.setof || fields.pct_type || !isQualifiedTrusted(parts) || !isAllowedType(name)) {
+  if (fields.setof || !isQualifiedTrusted(parts) || !isAllowedType(name)) {
     const message = `The type "${parts.join(".")}" may not be used here; use one of Postgres' ordinary data types.`;
     refuse("TYPE_NOT_ALLOWED", message, parts.join("."));
   }
@@ -29,4 +29,4 @@ const isQualifiedTrusted = (parts: string[]): boolean =>
 
 /** Neither an array, nor SETOF, nor of a foreign schema. */
 export const isPlain = (typeName: Record<string, unknown>, parts: string[]): boolean =>
-  isQualifiedTrusted(parts) && !typeName.setof && !typeName.pct_type && !typeName.arrayBounds;
+  isQualifiedTrusted(parts) && !typeName.setof && !typeName.arrayBounds;

@@ -17,7 +17,7 @@ export interface StatementVerdict {
   command: string;
   /** Relations named anywhere in the statement, those of the WITH aside. */
   tables: TableUse[];
-  /** Only when ok: the statement to send, without comments and closing semicolon. */
+  /** Only when ok: the statement to send, without comments and semicolons. */
   normalized?: string;
 }
 
@@ -33,11 +33,13 @@ export async function checkStatement(
   const parser = await loadParser();
   const tokens = readText(parser, sql, limits.statementBytes);
   if (!Array.isArray(tokens)) return refused(tokens);
+  if (tokens.every(({ text }) => text === ";")) {
+    return refused({ code: "EMPTY", message: "There is no statement in the text." });
+  }
   const parsed = parser.parse(sql);
   if (!Array.isArray(parsed)) return refused(failureProblem(parsed));
   const [statement, ...more] = parsed;
-  if (!statement) return refused({ code: "EMPTY", message: "There is no statement in the text." });
-  if (more.length > 0) {
+  if (!statement || more.length > 0) {
     const message = `The text has ${parsed.length} statements; send them one by one.`;
     return refused({ code: "NOT_ONE_STATEMENT", message });
   }
@@ -120,8 +122,11 @@ function normalize(
   tokens: Token[],
   judged: ParsedStatement,
 ): string | undefined {
-  const last = tokens.findLastIndex(({ text }) => text !== ";");
-  const normalized = rejoin(sql, tokens.slice(0, last + 1));
+  // Around the one statement; none of those that may run has a semicolon inside.
+  const normalized = rejoin(
+    sql,
+    tokens.filter(({ text }) => text !== ";"),
+  );
   const again = parser.parse(normalized);
   return Array.isArray(again) && again.length === 1 && sameTree(again[0], judged) ? normalized : undefined;
 }

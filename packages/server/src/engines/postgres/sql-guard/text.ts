@@ -13,6 +13,7 @@ export function readText(parser: Parser, text: string, maxBytes: number): Token[
   }
   const bad = badCharacter(text);
   if (bad) return bad;
+  if (text.trim() === "") return [];
   const scanned = parser.scan(text);
   if (!Array.isArray(scanned)) return failureProblem(scanned);
   const tokens = withoutComments(scanned);
@@ -35,7 +36,7 @@ function badCharacter(text: string): Problem | undefined {
   if (found) {
     const code = found[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
     const message = `The control character U+${code} is not allowed; in a string write it as an escape, E'\\u${code}'.`;
-    return { code: "BAD_CHARACTER", message, position: found.index + 1 };
+    return { code: "BAD_CHARACTER", message, position: charsIn(text.slice(0, found.index)) + 1 };
   }
   if (text.isWellFormed()) return undefined;
   return {
@@ -51,8 +52,11 @@ export function failureProblem(failure: ParseFailure, shift = 0): Problem {
   return { code, message: failure.message, ...(position && { position }) };
 }
 
+// Postgres counts characters as code points.
+const charsIn = (text: string): number => [...text].length;
+
 /** Turns byte offsets of the parsed text into positions, in characters from 1, of the caller's part of it. */
 export function positionIn(parsed: string, shift = 0): (offset: number) => number | undefined {
   const bytes = Buffer.from(parsed);
-  return (offset) => (offset < 0 ? undefined : bytes.toString("utf8", 0, offset).length - shift + 1);
+  return (offset) => (offset < 0 ? undefined : charsIn(bytes.toString("utf8", 0, offset)) - shift + 1);
 }
