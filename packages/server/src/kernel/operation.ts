@@ -29,6 +29,8 @@ export interface Call {
   readonly requestId: string;
   readonly ip: string;
   readonly userAgent: string;
+  /** Request headers in lower case, at the HTTP door; for cookies and the host name. */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
   readonly nowMs: number;
   /** Aborted when the caller goes away or the time limit is over. */
   readonly signal: AbortSignal;

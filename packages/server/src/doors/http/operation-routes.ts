@@ -78,6 +78,7 @@ async function callOf(
     requestId: request.id,
     ip: request.ip,
     userAgent: (request.headers["user-agent"] ?? "").slice(0, 300),
+    headers: request.headers,
     nowMs: deps.clock(),
     signal: gone.signal,
   };

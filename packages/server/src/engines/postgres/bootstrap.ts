@@ -6,7 +6,10 @@ import { quoteIdent } from "./quote.ts";
 export const DATABASE_NAME = "ambit";
 
 /** Creates Ambit's database in an embedded server when it is not there yet; two nodes at once are fine. */
-export async function ensureDatabase(server: Omit<Target, "database">, name = DATABASE_NAME): Promise<Target> {
+export async function ensureDatabase(
+  server: Omit<Target, "database">,
+  name = DATABASE_NAME,
+): Promise<Target> {
   const client = new pg.Client({ ...server, database: "postgres" });
   await client.connect();
   try {
@@ -56,15 +59,23 @@ export function missing(facts: Facts): string[] {
   const role = quoteIdent(facts.rolname);
   const problems: string[] = [];
   if (facts.version < 180_000) {
-    problems.push(`PostgreSQL ${Math.floor(facts.version / 10_000)} is too old: version 18 or newer is needed`);
+    problems.push(
+      `PostgreSQL ${Math.floor(facts.version / 10_000)} is too old: version 18 or newer is needed`,
+    );
   }
   if (facts.wal_level !== "logical") {
-    problems.push(`wal_level is ${facts.wal_level}: run "alter system set wal_level = 'logical'" and restart the server`);
+    problems.push(
+      `wal_level is ${facts.wal_level}: run "alter system set wal_level = 'logical'" and restart the server`,
+    );
   }
-  if (!facts.rolsuper && !facts.rolcreaterole) problems.push(`${role} may not create roles: run "alter role ${role} createrole"`);
-  if (!facts.rolsuper && !facts.rolreplication) problems.push(`${role} may not replicate: run "alter role ${role} replication"`);
+  if (!facts.rolsuper && !facts.rolcreaterole)
+    problems.push(`${role} may not create roles: run "alter role ${role} createrole"`);
+  if (!facts.rolsuper && !facts.rolreplication)
+    problems.push(`${role} may not replicate: run "alter role ${role} replication"`);
   if (!facts.can_create) {
-    problems.push(`${role} may not create schemas: run "grant create on database ${quoteIdent(facts.database)} to ${role}"`);
+    problems.push(
+      `${role} may not create schemas: run "grant create on database ${quoteIdent(facts.database)} to ${role}"`,
+    );
   }
   return problems;
 }

@@ -119,7 +119,12 @@ export class Database implements Queryable {
   }
 
   #tenantConfig(appId: string): pg.ClientConfig {
-    return { ...this.target, user: appId, password: this.#passwordOf(appId), application_name: `ambit ${appId}` };
+    return {
+      ...this.target,
+      user: appId,
+      password: this.#passwordOf(appId),
+      application_name: `ambit ${appId}`,
+    };
   }
 
   #tenant(appId: string): pg.Pool {
@@ -138,7 +143,9 @@ export class Database implements Queryable {
 
   #pool(config: pg.PoolConfig): pg.Pool {
     const pool = new pg.Pool({ connectionTimeoutMillis: limits.connectMs, ...config });
-    pool.on("error", (error) => this.#log.warn({ error: error.message }, "an idle database connection was lost"));
+    pool.on("error", (error) =>
+      this.#log.warn({ error: error.message }, "an idle database connection was lost"),
+    );
     return pool;
   }
 
@@ -149,7 +156,8 @@ export class Database implements Queryable {
       try {
         return await pool.connect();
       } catch (error) {
-        if (!isConnectionLoss(error) || performance.now() > giveUpAt || pool.ending) throw unavailableIfLost(error);
+        if (!isConnectionLoss(error) || performance.now() > giveUpAt || pool.ending)
+          throw unavailableIfLost(error);
         await new Promise((resolve) => setTimeout(resolve, limits.reconnectPauseMs));
       }
     }
@@ -185,7 +193,9 @@ export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: string }).code;
   if (code !== undefined) return LOST.has(code) || SOCKET_LOST.has(code);
-  return /Connection terminated|not queryable|connection error|timeout exceeded when trying to connect/i.test(error.message);
+  return /Connection terminated|not queryable|connection error|timeout exceeded when trying to connect/i.test(
+    error.message,
+  );
 }
 
 function unavailableIfLost(error: unknown): unknown {

@@ -23,7 +23,9 @@ export async function migrate(database: Database, sources: readonly MigrationSou
     const done = new Set(rows.map((row) => row.name));
     const applied: string[] = [];
     for (const { feature, directory } of sources) {
-      for (const file of readdirSync(directory).filter((name) => name.endsWith(".sql")).sort()) {
+      for (const file of readdirSync(directory)
+        .filter((name) => name.endsWith(".sql"))
+        .sort()) {
         const name = `${feature}/${file}`;
         if (done.has(name)) continue;
         await tx.query(readFileSync(new URL(file, directory), "utf8"));

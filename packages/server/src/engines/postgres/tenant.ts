@@ -66,6 +66,14 @@ export async function dropTenant(db: Queryable, appId: string): Promise<void> {
     appId,
     ...(["owner", "anon", "user", "service"] as const).map((role) => tenantRole(appId, role)),
   ];
+  for (const role of roles) {
+    // Without superuser rights only a member of a role may end its sessions and drop what it owns.
+    await db.query(`do $ambit$ begin
+      if exists (select from pg_roles where rolname = ${quoteLiteral(role)}) then
+        grant ${quoteIdent(role)} to current_user;
+      end if;
+    end $ambit$`);
+  }
   await db.query(
     `select pg_terminate_backend(pid) from pg_stat_activity where usename = ${quoteLiteral(appId)}`,
   );

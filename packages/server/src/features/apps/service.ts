@@ -86,8 +86,9 @@ export function createAppsService(platform: Platform): AppsService {
     async recover() {
       for (const row of await store.selectUnfinished(database)) {
         log.warn({ app: row.id, status: row.status }, "finishing what was interrupted");
-        if (row.status === "provisioning") await provision(row.id);
-        else await destroy(row.id);
+        const finish = row.status === "provisioning" ? provision : destroy;
+        // One app that can't be finished keeps no other from being served.
+        await finish(row.id).catch((err) => log.error({ app: row.id, err }, "could not be finished"));
       }
     },
   };

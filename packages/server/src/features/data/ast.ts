@@ -12,7 +12,19 @@ export interface ColumnPath {
   readonly steps: readonly PathStep[];
 }
 
-export const COMPARISONS = ["eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "fts", "cs", "cd"] as const;
+export const COMPARISONS = [
+  "eq",
+  "neq",
+  "gt",
+  "gte",
+  "lt",
+  "lte",
+  "like",
+  "ilike",
+  "fts",
+  "cs",
+  "cd",
+] as const;
 export type Comparison = (typeof COMPARISONS)[number];
 
 export const IS_VALUES = ["null", "not_null", "true", "false", "unknown"] as const;

@@ -5,7 +5,8 @@ export const dataErrors = defineErrors({
   APP_PAUSED: {
     status: 503,
     message: "The app is paused; its data is not served.",
-    remediation: "Resume it (PATCH /v1/<app_id>/config/pause, manage_app action pause with paused false), then try again.",
+    remediation:
+      "Resume it (PATCH /v1/<app_id>/config/pause, manage_app action pause with paused false), then try again.",
   },
   AUTH_IMPERSONATION_FORBIDDEN: {
     status: 403,
@@ -15,7 +16,8 @@ export const dataErrors = defineErrors({
   AUTH_RLS_POLICY_VIOLATION: {
     status: 403,
     message: "Row-level security does not let this caller do that.",
-    remediation: "Check the table's policies (manage_rls action list) and who the request runs as; send Prefer: return=minimal if the caller may write but not read.",
+    remediation:
+      "Check the table's policies (manage_rls action list) and who the request runs as; send Prefer: return=minimal if the caller may write but not read.",
   },
   VALIDATION_RESERVED_TABLE: {
     status: 400,
@@ -67,14 +69,14 @@ export const dataErrors = defineErrors({
     message: "A reference between two rows would be broken.",
     remediation: "Insert the referenced row first, or delete the referencing rows first.",
   },
-  VALIDATION_CHECK_VIOLATION: {
+  VALIDATION_CHECK_CONSTRAINT_VIOLATION: {
     status: 400,
     message: "A value breaks a rule of the table.",
     remediation: "Use a value that the constraint named in `details` allows.",
   },
-  VALIDATION_EXCLUSION_VIOLATION: {
+  VALIDATION_CONSTRAINT_VIOLATION: {
     status: 400,
-    message: "The row overlaps another one that excludes it.",
+    message: "The row breaks a constraint of the table.",
     remediation: "Use values that the constraint named in `details` allows.",
   },
   VALIDATION_NOT_NULL_VIOLATION: {
@@ -85,7 +87,8 @@ export const dataErrors = defineErrors({
   VALIDATION_INVALID_CURSOR: {
     status: 400,
     message: "The cursor does not belong to this request.",
-    remediation: "Send `after` with the same `order` as the request that gave the cursor, or start again without it.",
+    remediation:
+      "Send `after` with the same `order` as the request that gave the cursor, or start again without it.",
   },
   RESOURCE_CONFLICT: {
     status: 409,

@@ -1,4 +1,11 @@
-import { COMPARISONS, type ColumnPath, type Comparison, type Filter, IS_VALUES, type IsValue } from "./ast.ts";
+import {
+  COMPARISONS,
+  type ColumnPath,
+  type Comparison,
+  type Filter,
+  IS_VALUES,
+  type IsValue,
+} from "./ast.ts";
 import { limits } from "./limits.ts";
 import { readPath } from "./paths.ts";
 import { Scanner, SyntaxProblem } from "./scanner.ts";
@@ -33,7 +40,9 @@ export function parseFilter(key: string, value: string, budget: Budget): Filter 
       ? readOperation(scanner, parseColumn(key), budget, false)
       : readGroup(scanner, group, budget, 1);
   if (!scanner.done) {
-    throw new SyntaxProblem(`"${scanner.text.slice(scanner.at, scanner.at + 12)}" is left over; quote values with commas or brackets`);
+    throw new SyntaxProblem(
+      `"${scanner.text.slice(scanner.at, scanner.at + 12)}" is left over; quote values with commas or brackets`,
+    );
   }
   return filter;
 }
@@ -89,7 +98,8 @@ function readOperation(scanner: Scanner, path: ColumnPath, budget: Budget, inGro
     throw new SyntaxProblem(`it must be <operator>.<value> with one of ${OPERATORS.join(", ")}`);
   }
   if (op === "in") return { kind: "in", path, values: readList(scanner, budget), negated };
-  if (op === "is") return { kind: "is", path, value: readIs(inGroup ? scanner.until(",)") : rest(scanner)), negated };
+  if (op === "is")
+    return { kind: "is", path, value: readIs(inGroup ? scanner.until(",)") : rest(scanner)), negated };
   const value = inGroup ? readValue(scanner, op) : rest(scanner);
   return { kind: "compare", path, op: op as Comparison, value, negated };
 }
@@ -121,7 +131,8 @@ function readList(scanner: Scanner, budget: Budget): string[] {
   if (scanner.takes(")")) return values;
   do {
     budget.values -= 1;
-    if (budget.values < 0) throw new SyntaxProblem(`in lists have at most ${limits.inValues} values together`);
+    if (budget.values < 0)
+      throw new SyntaxProblem(`in lists have at most ${limits.inValues} values together`);
     scanner.spaces();
     if (scanner.sees('"')) {
       values.push(scanner.quoted());

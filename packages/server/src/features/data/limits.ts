@@ -32,6 +32,8 @@ export const limits = {
   insertShapes: 50,
   /** Rows of one seed_database call. */
   seedRows: 100,
+  /** Changed rows that an update or delete through an operation shows. */
+  shownRows: 100,
   /** Rows a dry run shows. */
   sampleRows: 10,
   /** Compiled queries kept per node. */

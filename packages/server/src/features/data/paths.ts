@@ -12,7 +12,8 @@ export function readPath(scanner: Scanner, stops: string): ColumnPath {
   while (scanner.takes("->")) {
     const asText = scanner.takes(">");
     if (steps.at(-1)?.asText) throw new SyntaxProblem("->> gives text and ends a path; use -> before it");
-    if (steps.length >= limits.pathSteps) throw new SyntaxProblem(`a path has at most ${limits.pathSteps} steps`);
+    if (steps.length >= limits.pathSteps)
+      throw new SyntaxProblem(`a path has at most ${limits.pathSteps} steps`);
     const { text, quoted } = readName(scanner, stops);
     const index = !quoted && /^-?\d{1,9}$/.test(text);
     steps.push({ key: index ? Number(text) : text, asText });
@@ -41,7 +42,8 @@ export function readName(scanner: Scanner, stops: string): { text: string; quote
 /** The path as a caller would write it; also the identity of an order key. */
 export function pathText({ column, steps }: ColumnPath): string {
   const shown = steps.map(({ key, asText }) => {
-    const text = typeof key === "number" ? String(key) : /^[A-Za-z_]\w*$/.test(key) ? key : JSON.stringify(key);
+    const text =
+      typeof key === "number" ? String(key) : /^[A-Za-z_]\w*$/.test(key) ? key : JSON.stringify(key);
     return `${asText ? "->>" : "->"}${text}`;
   });
   return column + shown.join("");

@@ -9,7 +9,12 @@ export const NO_PREFERENCES: Preferences = Object.freeze({ minimal: false, count
 
 export function parsePrefer(header: string | undefined): Preferences {
   if (header === undefined || header === "") return NO_PREFERENCES;
-  const asked = new Set(header.toLowerCase().split(/[,;]/).map((token) => token.replaceAll(/[\s"]/g, "")));
+  const asked = new Set(
+    header
+      .toLowerCase()
+      .split(/[,;]/)
+      .map((token) => token.replaceAll(/[\s"]/g, "")),
+  );
   return {
     minimal: asked.has("return=minimal"),
     count: asked.has("count=exact"),

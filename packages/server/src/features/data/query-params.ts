@@ -2,9 +2,9 @@ import { type AmbitError, errors } from "../../kernel/errors.ts";
 import { EMPTY_QUERY, type Filter, type Query } from "./ast.ts";
 import { newBudget, parseFilter } from "./filters.ts";
 import { limits } from "./limits.ts";
+import { readName } from "./paths.ts";
 import { Scanner, SyntaxProblem } from "./scanner.ts";
 import { parseOrder, parseSelect } from "./select-list.ts";
-import { readName } from "./paths.ts";
 
 /** Keys of the query string that are not filters. A column of that name is reached in quotes: `"order"=eq.1`. */
 const RESERVED = new Set(["select", "order", "limit", "offset", "after", "on_conflict"]);
@@ -15,7 +15,8 @@ const RESERVED = new Set(["select", "order", "limit", "offset", "after", "on_con
  */
 export function parseQueryString(raw: string): Query {
   if (raw === "") return EMPTY_QUERY;
-  if (raw.length > limits.queryChars) throw malformed(`The query string is longer than ${limits.queryChars} characters.`);
+  if (raw.length > limits.queryChars)
+    throw malformed(`The query string is longer than ${limits.queryChars} characters.`);
   const pairs: [string, string][] = [];
   for (const part of raw.split("&")) {
     if (part === "") continue;
@@ -39,7 +40,8 @@ export function parsePairs(pairs: Iterable<readonly [string, string]>): Query {
       continue;
     }
     const filter = attempt(() => parseFilter(key, value, budget));
-    if (filter instanceof SyntaxProblem) invalidFilters.push({ filter: `${key}=${value}`, problem: filter.message });
+    if (filter instanceof SyntaxProblem)
+      invalidFilters.push({ filter: `${key}=${value}`, problem: filter.message });
     else filters.push(filter);
   }
   if (invalidFilters.length > 0) throw invalidFilterError(invalidFilters);
@@ -51,7 +53,8 @@ export function invalidFilterError(invalidFilters: { filter: string; problem: st
   const [first] = invalidFilters;
   return errors.VALIDATION_INVALID_SCHEMA({
     message: `The filter ${first?.filter.slice(0, 120)} can't be read: ${first?.problem}.`,
-    remediation: "Write filters as <column>=<operator>.<value>, for example age=gte.18 or status=in.(new,open).",
+    remediation:
+      "Write filters as <column>=<operator>.<value>, for example age=gte.18 or status=in.(new,open).",
     details: { invalidFilters },
   });
 }

@@ -77,7 +77,8 @@ export function parseOrder(text: string): OrderTerm[] {
       else if (word === "nullsfirst" || word === "nullslast") nullsFirst = word === "nullsfirst";
       else throw new SyntaxProblem(`"${word}" is none of asc, desc, nullsfirst, nullslast`);
     }
-    if (terms.length >= limits.orderTerms) throw new SyntaxProblem(`order has at most ${limits.orderTerms} keys`);
+    if (terms.length >= limits.orderTerms)
+      throw new SyntaxProblem(`order has at most ${limits.orderTerms} keys`);
     terms.push({ path, descending, nullsFirst: nullsFirst ?? descending });
   } while (scanner.takes(","));
   if (!scanner.done) throw new SyntaxProblem(`"${text.slice(scanner.at, scanner.at + 12)}" is left over`);

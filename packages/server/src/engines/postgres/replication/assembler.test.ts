@@ -125,6 +125,16 @@ describe("TransactionAssembler", () => {
     ]);
   });
 
+  it("knows whether it is inside a transaction, also inside one that it passes over", () => {
+    const assembler = new TransactionAssembler({ lsn: 50n, partial: null }, () => 42);
+    for (const lsn of [10n, 100n]) {
+      assembler.accept(begin(lsn), 10);
+      expect(assembler.insideTransaction).toBe(true);
+      assembler.accept(commit(lsn), 10);
+      expect(assembler.insideTransaction).toBe(false);
+    }
+  });
+
   it("refuses messages that are out of place", () => {
     const unknown: Message = { type: "insert", relationOid: 99, new: [] };
     for (const stream of [[insert(1)], [commit(1n)], [begin(1n), begin(2n)], [begin(1n), unknown]]) {

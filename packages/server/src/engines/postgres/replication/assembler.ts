@@ -4,7 +4,7 @@ import { limits } from "./limits.ts";
 import { type Message, type OldRowKind, type Relation, type Row, UNCHANGED } from "./pgoutput.ts";
 import type { Progress, StreamEvent, Transaction } from "./transactions.ts";
 
-type SizeLimits = Pick<typeof limits, "partBytes" | "partEvents">;
+type SizeLimits = Readonly<Record<"partBytes" | "partEvents", number>>;
 
 interface OpenTransaction extends Omit<Transaction, "endLsn" | "final"> {
   /** Events met so far, delivered before or not. */

@@ -4,7 +4,7 @@ import { limits } from "./limits.ts";
 import { laterLsn } from "./lsn.ts";
 import type { Progress, Transaction } from "./transactions.ts";
 
-type SizeLimits = Pick<typeof limits, "queueBytes" | "queueParts">;
+type SizeLimits = Readonly<Record<"queueBytes" | "queueParts", number>>;
 
 export interface DeliveryOptions {
   /** Where the handler stands before the first delivery. */

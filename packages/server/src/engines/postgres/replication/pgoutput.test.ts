@@ -5,7 +5,7 @@ import { encodeMessage } from "./testing/pgoutput-encoder.ts";
 
 const oid = fc.integer({ min: 0, max: 0xffff_ffff });
 const lsn = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
-const time = fc.date({ min: new Date(-1e13), max: new Date(1e14), noInvalidDate: true });
+const time = fc.date({ min: new Date("1800-01-01"), max: new Date("2250-01-01"), noInvalidDate: true });
 const name = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0"));
 const schema = fc.oneof(
   name.filter((text) => text !== ""),

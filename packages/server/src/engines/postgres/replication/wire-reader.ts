@@ -36,7 +36,7 @@ export class WireReader {
     return this.#buffer.readBigUInt64BE(this.#take(8));
   }
 
-  /** A timestamp; microseconds are rounded down to the millisecond a Date holds. */
+  /** A timestamp, rounded down to the millisecond a Date holds; exact within 285 years of the year 2000. */
   time(): Date {
     const at = this.#take(8);
     const micros = this.#buffer.readInt32BE(at) * 0x1_0000_0000 + this.#buffer.readUInt32BE(at + 4);

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { chmodSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,6 +26,7 @@ export async function startPostgres(settings: Record<string, string> = {}): Prom
     async connect() {
       const client = new Client(connection);
       client.on("error", () => {});
+      client.once("end", () => open.delete(client));
       await client.connect();
       open.add(client);
       return client;
@@ -37,16 +37,7 @@ export async function startPostgres(settings: Record<string, string> = {}): Prom
       await back;
     },
     async stop() {
-      for (const client of open) {
-        const ended = once(client, "end");
-        if (
-          await client.end().then(
-            () => true,
-            () => false,
-          )
-        )
-          await ended.catch(() => {});
-      }
+      await Promise.all([...open].map((client) => client.end().catch(() => {})));
       await server.stop();
       await rm(stateDir, { recursive: true, force: true });
     },

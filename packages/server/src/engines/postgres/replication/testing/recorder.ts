@@ -45,7 +45,10 @@ export class Recorder {
       if (Date.now() > deadline) throw new Error(`The stream did not bring ${what} in time.`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 250);
-        this.#waiters.push(() => (clearTimeout(timer), resolve()));
+        this.#waiters.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
       });
     }
   }
