@@ -1,15 +1,24 @@
 import type { FastifyInstance } from "fastify";
+import { registerDataRoutes } from "./doors/http/data-routes.ts";
 import type { Checks } from "./doors/http/health-routes.ts";
+import { mcpErrors, registerMcpRoutes } from "./doors/mcp/index.ts";
 import { createPrincipalResolver, type ResolvePrincipal } from "./doors/principal.ts";
 import type { Platform } from "./engines/platform.ts";
 import { createApps } from "./features/apps/index.ts";
 import type { AppsService } from "./features/apps/service.ts";
 import { createAudit } from "./features/audit/index.ts";
 import type { AuditService } from "./features/audit/service.ts";
+import { createAuth } from "./features/auth/index.ts";
+import { createData } from "./features/data/index.ts";
+import { createDocs } from "./features/docs/index.ts";
 import { createKeys } from "./features/keys/index.ts";
 import { createKeysService, type KeysService } from "./features/keys/service.ts";
+import { createMail } from "./features/mail/index.ts";
 import { createOrganizations } from "./features/organizations/index.ts";
+import { createSchema } from "./features/schema/index.ts";
+import { VERSION } from "./kernel/config.ts";
 import { errors } from "./kernel/errors.ts";
+import { createGuardedFetch } from "./kernel/guarded-fetch.ts";
 import type { Feature } from "./kernel/operation.ts";
 import type { Pipeline } from "./kernel/pipeline.ts";
 import { createRateLimit } from "./kernel/rate-limit.ts";
@@ -30,6 +39,7 @@ export interface Composition {
 
 /** Makes all features in the order in which one may use another. */
 export function composeFeatures(platform: Platform): Composition {
+  const fetch = createGuardedFetch({ allowPrivate: [...platform.config.allowPrivateFetch] });
   const keysService = createKeysService(platform);
   const audit = createAudit(platform);
   const apps = createApps(platform);
@@ -39,18 +49,51 @@ export function composeFeatures(platform: Platform): Composition {
     keysService,
     async (appId) => (await apps.service.find(appId))?.organizationId ?? null,
   );
+  const schema = createSchema(platform);
+  const data = createData(platform, { schema: schema.service });
+  const mail = createMail(platform);
+  const auth = createAuth(platform, { apps: apps.service, mail: mail.service, fetch });
+  const docs = createDocs(platform, {
+    operations: () => features.flatMap((feature) => feature.operations),
+    errors: () =>
+      Object.assign({}, errors.entries, mcpErrors.entries, ...features.map((feature) => feature.errors)),
+  });
+  const features: Feature[] = [
+    organizations.feature,
+    keys,
+    apps.feature,
+    schema.feature,
+    data.feature,
+    auth.feature,
+    mail.feature,
+    audit.feature,
+    docs.feature,
+  ];
   const resolvePrincipal = createPrincipalResolver({
     resolveKey: (token) => keysService.resolve(token),
-    verifyAccessToken: () => Promise.reject(errors.AUTH_INVALID_TOKEN()),
+    verifyAccessToken: (appId, token) => auth.service.verifyAccessToken(appId, token),
     badKeys: createRateLimit(BAD_KEYS, platform.metrics),
   });
   return {
-    features: [organizations.feature, keys, apps.feature, audit.feature],
+    features,
     apps: apps.service,
     audit: audit.service,
     keys: keysService,
     resolvePrincipal,
     checks: {},
-    registerDoors() {},
+    registerDoors(fastify, pipeline) {
+      const { clock, log, publicUrl } = platform;
+      registerDataRoutes(fastify, { data: data.service, apps: apps.service, resolvePrincipal, clock });
+      registerMcpRoutes(fastify, {
+        operations: features.flatMap((feature) => feature.operations),
+        tools: features.flatMap((feature) => feature.tools ?? []),
+        pipeline,
+        resolvePrincipal,
+        log,
+        clock,
+        version: VERSION,
+        publicUrl,
+      });
+    },
   };
 }

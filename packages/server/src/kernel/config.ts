@@ -17,6 +17,8 @@ export interface Config {
   readonly logLevel: string;
   /** How many reverse proxies in front of Ambit may be believed about the caller's address. */
   readonly trustedProxies: number;
+  /** `host:port` of private addresses that requests made on someone's behalf may go to all the same. */
+  readonly allowPrivateFetch: readonly string[];
   readonly smtpUrl: string | null;
   readonly mailFrom: string;
 }
@@ -45,6 +47,7 @@ export function readConfig(env: Env, isRoot = process.getuid?.() === 0): Config 
     defaultAccess: readChoice(env, "AMBIT_DEFAULT_ACCESS", ["public", "authenticated"]),
     logLevel: readChoice(env, "AMBIT_LOG_LEVEL", ["warn", "info", "debug", "trace", "error", "silent"]),
     trustedProxies: readNumber(env, "AMBIT_TRUSTED_PROXIES", 0, 0, 10),
+    allowPrivateFetch: readHostPorts(env, "AMBIT_ALLOW_PRIVATE_FETCH"),
     smtpUrl: readUrl(env, "AMBIT_SMTP_URL", ["smtp:", "smtps:"], false),
     mailFrom: env.AMBIT_MAIL_FROM || "Ambit <no-reply@localhost>",
   };
@@ -92,6 +95,23 @@ function readBaseDomain(env: Env): string {
     );
   }
   return domain;
+}
+
+function readHostPorts(env: Env, name: string): string[] {
+  const parts = (env[name] ?? "")
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+  for (const part of parts) {
+    if (!/^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):\d{1,5}$/i.test(part)) {
+      throw new ConfigError(
+        name,
+        `has an entry that is not host:port: ${part}`,
+        "Separate entries with commas, e.g. 10.0.0.5:8080.",
+      );
+    }
+  }
+  return parts;
 }
 
 function readNumber(env: Env, name: string, fallback: number, least: number, most: number): number {

@@ -124,7 +124,7 @@ export class Session {
   /** A paused socket is not read; status updates go out all the same. */
   #setPaused(paused: boolean): void {
     this.#paused = paused;
-    if (paused) return;
+    if (paused) this.#stream.pause();
     else this.#stream.resume();
   }
 

@@ -1,0 +1,48 @@
+import { hash, verify } from "@node-rs/argon2";
+import { authErrors } from "./errors.ts";
+import { limits } from "./limits.ts";
+import { normalizePassword } from "./password-rules.ts";
+
+const PARAMETERS = { memoryCost: limits.hashMemoryKib, timeCost: limits.hashPasses, parallelism: 1 };
+
+/** Hashes passwords with Argon2id, two at a time. Throws AUTH_BUSY when too many wait. */
+export interface PasswordHasher {
+  hash(password: string): Promise<string>;
+  /** Takes the same time when there is no hash to compare with; the answer is then false. */
+  verify(stored: string | null, password: string): Promise<boolean>;
+}
+
+export function createPasswordHasher(): PasswordHasher {
+  const bounded = createGate(limits.hashesAtOnce, limits.hashesWaiting);
+  let decoy: Promise<string> | undefined;
+  return {
+    hash: (password) => bounded(() => hash(normalizePassword(password), PARAMETERS)),
+    async verify(stored, password) {
+      decoy ??= hash("a password nobody has", PARAMETERS);
+      const known = stored ?? (await decoy);
+      const matches = await bounded(() => verify(known, normalizePassword(password)));
+      return matches && stored !== null;
+    },
+  };
+}
+
+/** Runs at most `atOnce` jobs; up to `waiting` more queue in order, the next is refused. */
+export function createGate(atOnce: number, waiting: number): <T>(job: () => Promise<T>) => Promise<T> {
+  const queue: (() => void)[] = [];
+  let running = 0;
+  return async (job) => {
+    if (running < atOnce) running += 1;
+    else {
+      if (queue.length >= waiting) throw authErrors.AUTH_BUSY({ headers: { "Retry-After": "1" } });
+      await new Promise<void>((resolve) => queue.push(resolve));
+    }
+    try {
+      return await job();
+    } finally {
+      // The place goes to the next in line without becoming free in between.
+      const next = queue.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}

@@ -1,0 +1,59 @@
+import type pg from "pg";
+import type { Database, Identity } from "../../engines/postgres/database.ts";
+import { quoteIdent, quoteLiteral } from "../../engines/postgres/quote.ts";
+import { tenantRole } from "../../engines/postgres/tenant.ts";
+import { limits } from "./limits.ts";
+
+/** How a transaction on a connection of its own runs. */
+export interface SessionOptions {
+  readonly readOnly: boolean;
+  /** Keep what was done; else it is rolled back. */
+  readonly commit: boolean;
+  /** Aborting cuts the connection. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs `work` as a caller of an app in one transaction, on a connection that is closed afterwards, so that whatever
+ * the statement does to its session can reach nobody else. One statement takes at most `limits.sqlStatementMs`.
+ */
+export function inOwnSession<T>(
+  database: Database,
+  appId: string,
+  identity: Identity,
+  { readOnly, commit, signal }: SessionOptions,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  return database.asLoginOnce(appId, async (client) => {
+    const cut = () => streamOf(client).destroy(signal?.reason);
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", cut, { once: true });
+    try {
+      await client.query(beginAs(appId, identity, readOnly));
+      const result = await work(client);
+      await client.query(commit ? "commit" : "rollback");
+      return result;
+    } finally {
+      signal?.removeEventListener("abort", cut);
+    }
+  });
+}
+
+/** Settings first, then the snapshot that set_config takes: from there on a read-only transaction stays one. */
+function beginAs(appId: string, { role, claims }: Identity, readOnly: boolean): string {
+  const subject = claims?.sub;
+  const settings = [
+    ["request.jwt.claims", claims === null ? "" : JSON.stringify(claims)],
+    ["request.jwt.claim.sub", typeof subject === "string" ? subject : ""],
+  ] as const;
+  return [
+    `begin ${readOnly ? "read only" : "read write"}`,
+    `set local statement_timeout = ${limits.sqlStatementMs}`,
+    `set local role ${quoteIdent(tenantRole(appId, role))}`,
+    `select ${settings.map(([name, value]) => `set_config('${name}', ${quoteLiteral(value)}, true)`).join(", ")}`,
+  ].join("; ");
+}
+
+/** The socket under a client, which the driver's types leave out. */
+export const streamOf = (client: pg.Client): NodeJS.ReadableStream & { destroy(reason?: Error): void } =>
+  (client as unknown as { connection: { stream: ReturnType<typeof streamOf> } }).connection.stream;

@@ -1,0 +1,52 @@
+import type { z } from "zod";
+import { type AmbitError, errors } from "../../kernel/errors.ts";
+import type { DocumentProblem } from "./document.ts";
+import { schemaErrors } from "./errors.ts";
+import { limits } from "./limits.ts";
+
+/** Gathers everything that is wrong with a document, so that one answer tells all of it. */
+export class Problems {
+  readonly list: DocumentProblem[] = [];
+
+  /** `path` are the steps from the document's root; they become a JSON pointer (RFC 6901). */
+  add(path: readonly PropertyKey[], message: string, code?: "reserved"): void {
+    this.list.push({ pointer: pointerOf(path), message, ...(code === undefined ? {} : { code }) });
+  }
+
+  /** Adds `message` unless it is null. */
+  addIf(path: readonly PropertyKey[], message: string | null): void {
+    if (message !== null) this.add(path, message);
+  }
+
+  /** The value as the shape reads it; undefined, with the problems noted, when it does not fit. */
+  read<S extends z.ZodType>(shape: S, value: unknown, path: readonly PropertyKey[]): z.infer<S> | undefined {
+    const parsed = shape.safeParse(value);
+    if (parsed.success) return parsed.data;
+    for (const issue of parsed.error.issues) {
+      const at = [...path, ...issue.path];
+      if (issue.code === "unrecognized_keys") {
+        const known = "shape" in shape ? Object.keys(shape.shape as object).join(", ") : "";
+        for (const key of issue.keys)
+          this.add(
+            [...at, key],
+            `"${key}" is unknown here${known && issue.path.length === 0 ? `; known are ${known}` : ""}.`,
+          );
+      } else this.add(at, issue.message);
+    }
+    return undefined;
+  }
+
+  /** The error to throw; null when nothing is wrong. */
+  error(): AmbitError | null {
+    if (this.list.length === 0) return null;
+    const shown = this.list.slice(0, limits.problems).map(({ pointer, message }) => ({ pointer, message }));
+    const message = shown.map((problem) => `${problem.pointer}: ${problem.message}`).join("\n");
+    if (this.list.every(({ code }) => code === "reserved")) {
+      return schemaErrors.VALIDATION_RESERVED_TABLE({ message, details: shown });
+    }
+    return errors.VALIDATION_INVALID_SCHEMA({ message, details: shown });
+  }
+}
+
+const pointerOf = (path: readonly PropertyKey[]): string =>
+  path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
