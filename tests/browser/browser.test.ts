@@ -66,7 +66,7 @@ describe.skipIf(missing)("from a browser (apt-get install chromium)", () => {
     const seen = await page.evaluate(
       async ({ apiUrl, appId, email, password }) => {
         const json = { "content-type": "application/json" };
-        const login = await fetch(`${apiUrl}/auth/${appId}/login`, {
+        const login: any = await fetch(`${apiUrl}/auth/${appId}/login`, {
           method: "POST",
           headers: json,
           body: JSON.stringify({ email, password }),

@@ -15,6 +15,7 @@ import { createKeys } from "./features/keys/index.ts";
 import { createKeysService, type KeysService } from "./features/keys/service.ts";
 import { createMail } from "./features/mail/index.ts";
 import { createOrganizations } from "./features/organizations/index.ts";
+import { createRls } from "./features/rls/index.ts";
 import { createSchema } from "./features/schema/index.ts";
 import { VERSION } from "./kernel/config.ts";
 import { errors } from "./kernel/errors.ts";
@@ -50,6 +51,7 @@ export function composeFeatures(platform: Platform): Composition {
     async (appId) => (await apps.service.find(appId))?.organizationId ?? null,
   );
   const schema = createSchema(platform);
+  const rls = createRls(platform, { schema: schema.service, apps: apps.service });
   const data = createData(platform, { schema: schema.service });
   const mail = createMail(platform);
   const auth = createAuth(platform, { apps: apps.service, mail: mail.service, fetch });
@@ -63,6 +65,7 @@ export function composeFeatures(platform: Platform): Composition {
     keys,
     apps.feature,
     schema.feature,
+    rls.feature,
     data.feature,
     auth.feature,
     mail.feature,

@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { IDENTIFIER } from "../schema/service.ts";
+import { limits } from "./limits.ts";
+import { COMMANDS } from "./policy.ts";
+
+/** Fields that several operations on policies share. */
+
+export const appId = z.string().describe("The app");
+export const tableName = z.string().min(1).describe("A table of the app");
+export const policyName = z
+  .string()
+  .regex(IDENTIFIER, "use lower-case letters, digits and _, and begin with a letter or _")
+  .max(limits.nameBytes)
+  .describe("Name of the policy, unique on its table");
+export const command = z.enum(COMMANDS).describe("What the policy is about; ALL is the default");
+export const role = z
+  .enum(["anon", "user"])
+  .describe(
+    "anon: anonymous callers, user: signed-in end users; both when left out. API keys (service) are never restricted",
+  );
+export const usingExpression = z
+  .string()
+  .describe(
+    "SQL condition on rows that are read, changed or deleted, e.g. user_id = current_user_id()::uuid",
+  );
+export const checkExpression = z
+  .string()
+  .describe(
+    "SQL condition on rows that are written; UPDATE and ALL take using_expression when it is left out",
+  );
+export const restrictive = z
+  .boolean()
+  .describe("Narrow what other policies allow instead of allowing something");
+export const userColumn = z
+  .string()
+  .min(1)
+  .describe("Column with the id of the end user a row belongs to: uuid or text");
+export const publicReadColumn = z
+  .string()
+  .min(1)
+  .describe("Boolean column; rows where it is true can be read by everyone");
+
+export const isolationFields = {
+  table_name: tableName,
+  user_column: userColumn,
+  public_read_column: publicReadColumn.optional(),
+} as const;
+
+export const meta = z.object({
+  next_actions: z.array(
+    z.object({
+      action: z.string(),
+      description: z.string(),
+      tool: z.string().optional(),
+      when: z.string().optional(),
+    }),
+  ),
+});
+export const warnings = z.array(z.string()).optional();

@@ -1,0 +1,9 @@
+/** Limits of row-level security. */
+export const limits = {
+  /** Names of policies: what Postgres keeps of a name. */
+  nameBytes: 63,
+  /** Policies of one table; each is evaluated for every row. */
+  policiesPerTable: 50,
+  /** Tables in one call of secure. */
+  securedTables: 50,
+} as const;
