@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { apiAs } from "../support/api.ts";
@@ -124,6 +124,21 @@ describe("stopping", () => {
     expect(await exited).toBe(0);
     expect(alive(postgres)).toBe(false);
     await rm(dataDir, { recursive: true, force: true });
+  });
+});
+
+describe("stopping while clients hold connections", () => {
+  it("does not wait for a connection that was opened and never used", async () => {
+    server = await startServer();
+    const postgres = postgresPid(server.dataDir)!;
+    const { hostname, port } = new URL(server.apiUrl);
+    const idle = connect(Number(port), hostname);
+    await new Promise((resolve) => idle.once("connect", resolve));
+    const startedAt = Date.now();
+    expect(await server.stop()).toBe(0);
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
+    expect(alive(postgres)).toBe(false);
+    idle.destroy();
   });
 });
 

@@ -33,6 +33,10 @@ export async function bridge(connection: Connection, report: (line: string) => v
   const fail = (id: RequestId, line: string) => {
     if (underWay.has(id)) answer({ jsonrpc: "2.0", id, error: { code: SERVER_ERROR, message: line } });
   };
+  const giveUp = (id: RequestId) => {
+    underWay.get(id)?.abort();
+    underWay.delete(id);
+  };
   http.onmessage = answer;
 
   const ask = async (message: JSONRPCMessage & { id: RequestId }) => {
@@ -45,8 +49,8 @@ export async function bridge(connection: Connection, report: (line: string) => v
       });
     } catch (error) {
       const refusal = refusalIn(error);
-      if (controller.signal.aborted) underWay.delete(message.id);
-      else if (refusal !== null) answer({ ...refusal, id: message.id });
+      if (controller.signal.aborted) return;
+      if (refusal !== null) answer({ ...refusal, id: message.id });
       else {
         const line = explain(error, connection.url);
         report(line);
@@ -63,7 +67,7 @@ export async function bridge(connection: Connection, report: (line: string) => v
     if (isJSONRPCRequest(message)) return void ask(message);
     const cancelled = cancelledRequest(message);
     // The server keeps no sessions: a request is cancelled by ending its HTTP exchange.
-    if (cancelled !== undefined) return underWay.get(cancelled)?.abort();
+    if (cancelled !== undefined) return giveUp(cancelled);
     http.send(message).catch((error) => report(explain(error, connection.url)));
   };
   await http.start();

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -130,6 +132,18 @@ describe("the other commands", () => {
   });
 
   it("tell the state of a server, and that there is none", async () => {
+    const body = { status: "not_ready", checks: { database: "no answer" } };
+    const server = createServer((_request, response) => response.writeHead(503).end(JSON.stringify(body)));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+    const told = await ambit(["status", "--url", url]);
+    expect(told).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/is not ready\n {2}database: no answer\n$/),
+    });
+    expect(JSON.parse((await ambit(["status", "--url", url, "--json"])).stdout)).toEqual(body);
+    server.close();
+    server.closeAllConnections();
     expect(await ambit(["status", "--url", nowhere])).toMatchObject({
       code: 1,
       stdout: "",

@@ -11,6 +11,7 @@ import { composeFeatures } from "./features.ts";
 import { prepareCredentials } from "./first-boot.ts";
 import { systemClock } from "./kernel/clock.ts";
 import { type Config, ConfigError } from "./kernel/config.ts";
+import { limits } from "./kernel/limits.ts";
 import { createLog } from "./kernel/log.ts";
 import { Metrics } from "./kernel/metrics.ts";
 import { createPipeline } from "./kernel/pipeline.ts";
@@ -105,7 +106,7 @@ async function start(
     clock: platform.clock,
   });
   composed.registerDoors(fastify, pipeline);
-  stops.push(() => fastify.close());
+  stops.push(() => closeServer(fastify));
   const listening = await listen(fastify, config);
   url = config.publicUrl ?? listening;
   const { credentials, firstBoot } = await prepareCredentials(platform, composed.keys);
@@ -117,6 +118,13 @@ async function start(
     firstBoot,
     stop: () => (stopping ??= stopAll()),
   };
+}
+
+/** Lets requests under way finish for a while, then cuts what is left; a fresh, unused connection counts as busy. */
+async function closeServer(fastify: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => fastify.server.closeAllConnections(), limits.drainMs);
+  await fastify.close();
+  clearTimeout(cut);
 }
 
 /** Binds the port; answers with the URL callers on this machine can use. */

@@ -14,6 +14,8 @@ export const limits = {
   cacheEntries: 10_000,
   /** A recorded input field, after which it is cut. */
   auditedFieldChars: 4_000,
+  /** How long requests under way may go on once the server is told to stop. */
+  drainMs: 1_500,
   /** From the signal to the exit of the process. */
   stopMs: 4_500,
 } as const;

@@ -144,10 +144,13 @@ function listedOf({ name, info, forms }: Offer): ListedTool {
     annotations: {
       title,
       readOnlyHint: forms.every(({ operation }) => operation.risk === "read"),
-      destructiveHint: forms.some(({ operation }) => operation.risk === "destructive"),
+      // Nobody can promise what code or a query of the caller's own will leave in place.
+      destructiveHint: forms.some(
+        ({ operation }) => operation.risk === "destructive" || operation.risk === "execute",
+      ),
       idempotentHint: forms.every(({ operation }) => operation.idempotent),
-      // Only code of a user can reach beyond this server's own state.
-      openWorldHint: forms.some(({ operation }) => operation.risk === "execute"),
+      // Every tool works on this server's own state.
+      openWorldHint: false,
     },
   };
 }
@@ -164,14 +167,14 @@ function descriptionOf(info: ToolInfo | undefined, forms: readonly ActionForm[])
   const shared = requiredByAll(forms);
   const lines = forms.map((form) => {
     const optional = Object.keys(form.properties).filter((name) => !form.required.includes(name));
-    const own = [
-      ...form.required.filter((name) => !shared.includes(name)),
-      ...optional.map((name) => `${name}?`),
-    ];
+    const required = form.required.filter((name) => !shared.includes(name)).sort(appFirst);
+    const own = [...required, ...optional.map((name) => `${name}?`)];
     return `- ${form.action}(${own.join(", ")}): ${withNotes(form.operation)}`;
   });
   return [...(info === undefined ? [] : [info.description, ""]), "Actions:", ...lines].join("\n");
 }
+
+const appFirst = (a: string, b: string) => Number(b === "app_id") - Number(a === "app_id");
 
 function withNotes(operation: AnyOperation): string {
   return operation.personOnly ? `${operation.summary} Needs a person's key.` : operation.summary;

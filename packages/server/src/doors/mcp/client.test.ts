@@ -56,6 +56,12 @@ describe.each<Era>(["legacy", "2026-07-28"])("the official client, %s", (era) =>
       required: ["app_id", "action"],
       additionalProperties: false,
     });
+    const failing = tools.find((tool) => tool.name === "fail")!;
+    expect(failing.annotations).toMatchObject({
+      readOnlyHint: false,
+      destructiveHint: true,
+      openWorldHint: false,
+    });
     expect(tools.find((tool) => tool.name === "echo")!.annotations).toMatchObject({
       readOnlyHint: true,
       destructiveHint: false,

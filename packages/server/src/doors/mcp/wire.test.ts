@@ -95,12 +95,15 @@ describe("the stateless revision", () => {
     });
   });
 
-  it("opens a listening stream, and ends it with the server", async () => {
+  it("opens a listening stream, and ends it when the server stops", async () => {
+    const own = await startDoor();
     const listen = stateless("subscriptions/listen", { notifications: {} });
-    const response = await post(door.url, listen, headers("subscriptions/listen"));
+    const response = await post(own.url, listen, headers("subscriptions/listen"));
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     expect(response.headers.get("x-request-id")).toBeTruthy();
-    await response.body!.cancel();
+    const stream = response.text();
+    await own.stop();
+    expect(await stream).toContain("notifications/subscriptions/acknowledged");
   });
 });
 

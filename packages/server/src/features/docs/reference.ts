@@ -25,7 +25,8 @@ export function describeOperation(operation: AnyOperation, errors: ErrorEntries)
     lines.push(`- MCP: \`${mcp.tool}\`${action}${aliases}`);
   }
   lines.push(`- Risk: ${operation.risk}${operation.idempotent ? ", may be repeated" : ""}`);
-  lines.push(`- Caller: right to ${operation.right}${operation.personOnly ? ", persons only" : ""}`);
+  const caller = operation.right === "public" ? "anyone" : `right to ${operation.right}`;
+  lines.push(`- Caller: ${caller}${operation.personOnly ? ", persons only" : ""}`);
   lines.push(...describeInput(operation));
   for (const code of operation.errors ?? []) {
     const entry = errors[code];

@@ -64,7 +64,14 @@ export async function startDoor() {
   await fastify.listen({ host: "127.0.0.1", port: 0 });
   const { port } = fastify.server.address() as AddressInfo;
   url = `http://127.0.0.1:${port}`;
-  return { url, port, aborts: () => aborts, logged: () => logged, stop: () => fastify.close() };
+  const stop = async () => {
+    const closed = fastify.close();
+    // A client that gave a request up may hold a fresh connection it never used; that one is not idle to Node.
+    const impatient = setTimeout(() => fastify.server.closeAllConnections(), 200);
+    await closed;
+    clearTimeout(impatient);
+  };
+  return { url, port, aborts: () => aborts, logged: () => logged, stop };
 }
 
 export type Era = "legacy" | "2026-07-28";
