@@ -29,10 +29,13 @@ export interface PgErrorFacts {
   readonly table: string | null;
   readonly column: string | null;
   readonly constraint: string | null;
-  /** Columns of the key a unique or foreign key error speaks of. Their values are only in `detail`. */
+  /**
+   * Columns of the key that a unique or foreign key error speaks of; their values are only in `detail`. Postgres
+   * leaves both out for tables under row-level security.
+   */
   readonly keyColumns: readonly string[];
-  /** Foreign key errors: the table on the other side. */
-  readonly otherTable: string | null;
+  /** Foreign key errors: the row is still referenced, by a row of `table`; else it references a row that is not there. */
+  readonly stillReferenced: boolean;
   /** Where in the statement, in characters from 1. */
   readonly position: number | null;
 }
@@ -86,7 +89,7 @@ export function describePgError(error: unknown): PgErrorFacts | null {
     column: text(fields.column),
     constraint: text(fields.constraint),
     keyColumns: keyColumns(detail),
-    otherTable: detail?.match(/(?:present in|referenced from) table "(.+)"\.$/)?.[1] ?? null,
+    stillReferenced: code.startsWith("23") && /^update or delete on table/.test(error.message),
     position: Number(fields.position) || null,
   };
 }

@@ -110,7 +110,7 @@ describe("a change stream", () => {
         await cutWalsender();
       },
     });
-    await client.query("INSERT INTO parts SELECT 0, n FROM generate_series(1, 200000) n");
+    await client.query("INSERT INTO parts SELECT 0, n FROM generate_series(1, 120000) n");
     await mark(client, "end");
     await recorder.untilMessage("end");
     await recorder.stream.stop();

@@ -1,212 +1,28 @@
 import type { Client } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { renderJson } from "./json-text.ts";
-import { type Row, UNCHANGED } from "./pgoutput.ts";
+import { parseLsn } from "./lsn.ts";
 import { createSlot, dropSlot, slotStatus } from "./slots.ts";
 import { type PostgresFixture, startPostgres } from "./testing/postgres-fixture.ts";
-import { mark, publish, Recorder } from "./testing/recorder.ts";
-import type { StreamEvent } from "./transactions.ts";
+import { line, mark, publish, Recorders } from "./testing/recorder.ts";
 
 let postgres: PostgresFixture;
 let client: Client;
-let recorders: Recorder[] = [];
+const streams = new Recorders(() => postgres.connection);
 
 beforeAll(async () => {
   postgres = await startPostgres();
   client = await postgres.connect();
-  // Everything that could spoil the text of values; the reader's own settings must win.
-  for (const setting of [
-    "datestyle = 'SQL, DMY'",
-    "timezone = 'Asia/Kolkata'",
-    "intervalstyle = 'iso_8601'",
-    "bytea_output = 'escape'",
-    "extra_float_digits = -10",
-    "search_path = 'public'",
-  ]) {
-    await client.query(`ALTER DATABASE postgres SET ${setting}`);
-  }
 });
 
-afterEach(async () => {
-  await Promise.all(recorders.map(({ stream }) => stream.stop()));
-  recorders = [];
-});
+afterEach(() => streams.close());
 
 afterAll(() => postgres.stop());
-
-/** Records the stream of the publication and slot called `name`. */
-function record(name: string, options: Partial<ConstructorParameters<typeof Recorder>[0]> = {}): Recorder {
-  const recorder = new Recorder({
-    connection: postgres.connection,
-    slot: name,
-    publications: [name],
-    ...options,
-  });
-  recorders.push(recorder);
-  return recorder;
-}
-
-const show = (row: Row | null) =>
-  row?.map((value) => (value === UNCHANGED ? "·" : (value ?? "null"))).join(",");
-
-function line(event: StreamEvent): string {
-  switch (event.kind) {
-    case "insert":
-      return `+${event.relation.table} ${show(event.new)}`;
-    case "update":
-      return `~${event.relation.table} ${show(event.old) ?? "?"} -> ${show(event.new)}`;
-    case "delete":
-      return `-${event.relation.table} ${show(event.old)}`;
-    case "truncate":
-      return `0 ${event.relations.map(({ table }) => table).sort()}`;
-    case "message":
-      return `! ${event.prefix} ${event.content}`;
-  }
-}
-
-describe("the events of a stream", () => {
-  it("come in commit order, whole transactions only, each change as the log has it", async () => {
-    await client.query(
-      "CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE b (id int PRIMARY KEY, v text)",
-    );
-    await client.query("CREATE TABLE hidden (id int)");
-    await client.query("ALTER TABLE b REPLICA IDENTITY FULL");
-    await publish(client, "events", "a, b");
-    const { events, transactions, untilMessage } = bind(record("events"));
-
-    await client.query("INSERT INTO a VALUES (1, 'one'), (2, NULL)");
-    await client.query("BEGIN; INSERT INTO a VALUES (9, 'never'); ROLLBACK");
-    const other = await postgres.connect();
-    await client.query("BEGIN; INSERT INTO b VALUES (1, 'begun first')");
-    await other.query("INSERT INTO b VALUES (2, 'committed first')");
-    await client.query("SAVEPOINT s; INSERT INTO b VALUES (8, 'undone'); ROLLBACK TO s; COMMIT");
-    await client.query("UPDATE a SET v = 'uno' WHERE id = 1");
-    await client.query("UPDATE a SET id = 3 WHERE id = 1");
-    await client.query("UPDATE b SET v = 'änderung' WHERE id = 1");
-    await client.query("INSERT INTO hidden VALUES (1)");
-    await client.query(
-      "BEGIN; SELECT pg_logical_emit_message(true, 'ddl', 'add c');" +
-        "ALTER TABLE a ADD c int DEFAULT 7; INSERT INTO a VALUES (4, 'four', 4); COMMIT",
-    );
-    await client.query("DELETE FROM a WHERE id = 2; DELETE FROM b WHERE id = 2");
-    await client.query("TRUNCATE a, b, hidden");
-    await client.query("SELECT pg_logical_emit_message(false, 'loose', 'x')");
-    await mark(client, "end");
-    await untilMessage("end");
-
-    expect(events.map(line)).toEqual([
-      "+a 1,one",
-      "+a 2,null",
-      "+b 2,committed first",
-      "+b 1,begun first",
-      "~a ? -> 1,uno",
-      "~a 1,· -> 3,uno",
-      "~b 1,begun first -> 1,änderung",
-      "! ddl add c",
-      "+a 4,four,4",
-      "-a 2,·,·",
-      "-b 2,committed first",
-      "0 a,b",
-      "! loose x",
-      "! end ",
-    ]);
-    expect(transactions[0]?.events).toHaveLength(2);
-    expect(transactions.every(({ final, part }) => final && part === 0)).toBe(true);
-    const order = transactions.map(({ commitLsn }) => commitLsn);
-    expect(order).toEqual([...new Set(order)].sort((x, y) => (x < y ? -1 : 1)));
-    for (const { commitLsn, endLsn, commitTime } of transactions) {
-      expect(endLsn).toBeGreaterThan(commitLsn);
-      expect(Math.abs(commitTime.getTime() - Date.now())).toBeLessThan(60_000);
-    }
-    const [first] = events;
-    expect(first?.kind === "insert" && first.relation).toMatchObject({
-      schema: "public",
-      table: "a",
-      replicaIdentity: "d",
-      columns: [
-        { name: "id", typeOid: 23, typmod: -1, isKey: true },
-        { name: "v", typeOid: 25, typmod: -1, isKey: false },
-      ],
-    });
-  });
-
-  it("carry values in the fixed text form, whatever the database's settings are", async () => {
-    await client.query(`CREATE TABLE wide (id int PRIMARY KEY, tz timestamptz, ts timestamp, d date, i interval,
-      f8 float8, f4 float4, n numeric, y bytea, j jsonb, a text[], t text, u uuid, b bool, c regclass, tr tstzrange)`);
-    await publish(client, "wide", "wide");
-    const { events, untilMessage } = bind(record("wide"));
-    await client.query(`INSERT INTO wide VALUES (1, '2026-01-02 03:04:05.678+05:30', '0044-03-15 12:00 BC', 'infinity',
-      '-1 year -2 mons +3 days -04:05:06.7', 0.1::float8 + 0.2, 1e-7, 'NaN', '\\x00ff5c', '{"a": [1, 2.50, "é"]}',
-      ARRAY['x', NULL, 'a "b" \\ c', ''], E'tab\\t\\u0001\\u2028😀', '0190A1B2-C3D4-7E5F-8A9B-0C1D2E3F4A5B', true,
-      'pg_class', '[2026-01-01 00:00+00,)'),
-      (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`);
-    await mark(client, "end");
-    await untilMessage("end");
-
-    const plain = await postgres.connect();
-    await plain.query(`SET datestyle = 'ISO, MDY'; SET timezone = 'UTC'; SET intervalstyle = 'postgres';
-      SET bytea_output = 'hex'; SET extra_float_digits = 1`);
-    const { rows } = await plain.query("SELECT to_jsonb(w)::text AS json FROM wide w ORDER BY id");
-    const rendered = events.slice(0, 2).map((event) => {
-      if (event.kind !== "insert") throw new Error(event.kind);
-      const members = event.relation.columns.map(({ name, typeOid }, i) => {
-        return `"${name}": ${renderJson(event.new[i] as string | null, typeOid)}`;
-      });
-      return JSON.parse(`{${members}}`);
-    });
-    expect(rendered).toEqual(rows.map(({ json }) => JSON.parse(json)));
-  });
-
-  it("complete an untouched large value with REPLICA IDENTITY FULL, and say UNCHANGED without", async () => {
-    await client.query("CREATE TABLE plain (id int PRIMARY KEY, large text, n int)");
-    await client.query("CREATE TABLE whole (id int PRIMARY KEY, large text, n int)");
-    await client.query("ALTER TABLE whole REPLICA IDENTITY FULL");
-    await client.query("ALTER TABLE plain ALTER large SET STORAGE EXTERNAL");
-    await client.query("ALTER TABLE whole ALTER large SET STORAGE EXTERNAL");
-    await publish(client, "toast", "plain, whole");
-    const { events, untilMessage } = bind(record("toast"));
-    const large = "é".repeat(50_000);
-    for (const table of ["plain", "whole"]) {
-      await client.query(`INSERT INTO ${table} VALUES (1, $1, 1)`, [large]);
-      await client.query(`UPDATE ${table} SET n = 2`);
-    }
-    await mark(client, "end");
-    await untilMessage("end");
-    expect(events[1]).toMatchObject({ kind: "update", old: null, new: ["1", UNCHANGED, "2"] });
-    expect(events[3]).toMatchObject({ kind: "update", old: ["1", large, "1"], new: ["1", large, "2"] });
-  });
-
-  it("take rows of many megabytes and transactions of many thousand rows", async () => {
-    await client.query("CREATE TABLE big (id int PRIMARY KEY, v text)");
-    await publish(client, "big", "big");
-    const { events, transactions, untilMessage } = bind(record("big"));
-    const large = Buffer.from(
-      Uint8Array.from({ length: 6 * 1024 * 1024 }, (_, i) => (i * 7919) % 251),
-    ).toString("hex");
-    await client.query("INSERT INTO big VALUES (0, $1)", [large.slice(0, 1024 * 1024)]);
-    await client.query("INSERT INTO big VALUES (-1, $1)", [large]);
-    await client.query("INSERT INTO big SELECT i, 'row' FROM generate_series(1, 25000) i");
-    await mark(client, "end");
-    await untilMessage("end");
-    const rows = events.flatMap((event) => (event.kind === "insert" ? [event.new] : []));
-    expect(rows[0]?.[1] === large.slice(0, 1024 * 1024)).toBe(true);
-    expect(rows[1]?.[1] === large).toBe(true);
-    expect(rows.slice(2).map(([id]) => Number(id))).toEqual(Array.from({ length: 25_000 }, (_, i) => i + 1));
-    const parts = transactions.filter(({ events: { length } }) => length > 1);
-    expect(new Set(parts.map(({ commitLsn }) => commitLsn)).size).toBe(1);
-    expect(parts.map(({ part, firstEvent, final }) => [part, firstEvent, final])).toEqual([
-      [0, 0, false],
-      [1, 10_000, false],
-      [2, 20_000, true],
-    ]);
-  });
-});
 
 describe("the position of a stream", () => {
   it("is confirmed while nothing is published, so that the server need not keep its log", async () => {
     await client.query("CREATE TABLE seen (id int PRIMARY KEY); CREATE TABLE unseen (v text)");
     await publish(client, "idle", "seen");
-    const { stream, untilState } = bind(record("idle"));
+    const { stream, untilState } = streams.record("idle");
     await untilState("streaming");
     await client.query("INSERT INTO unseen SELECT repeat('x', 1000) FROM generate_series(1, 5000)");
     const { rows } = await client.query("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn AS at");
@@ -218,10 +34,10 @@ describe("the position of a stream", () => {
     await client.query("CREATE TABLE flood (id int PRIMARY KEY, v text)");
     await client.query("ALTER TABLE flood ALTER v SET STORAGE EXTERNAL"); // as large in the log as on the wire
     await publish(client, "flood", "flood");
-    const release = Promise.withResolvers<void>();
-    const { stream, events, untilMessage, until } = bind(
-      record("flood", { onTransaction: () => release.promise }),
-    );
+    const release = streams.gate();
+    const { stream, events, untilMessage, until } = streams.record("flood", {
+      onTransaction: () => release.promise,
+    });
     await client.query("INSERT INTO flood VALUES (0, '')");
     for (let i = 1; i <= 60; i++)
       await client.query("INSERT INTO flood VALUES ($1, $2)", [i, "x".repeat(1_000_000)]);
@@ -251,13 +67,11 @@ describe("the position of a stream", () => {
     await client.query("CREATE TABLE shaky (id int PRIMARY KEY)");
     await publish(client, "shaky", "shaky");
     let failures = 3;
-    const { events, statuses, untilMessage } = bind(
-      record("shaky", {
-        onTransaction: ({ events: [event] }) => {
-          if (event?.kind === "insert" && event.new[0] === "2" && failures-- > 0) throw new Error("not now");
-        },
-      }),
-    );
+    const { events, statuses, untilMessage } = streams.record("shaky", {
+      onTransaction: ({ events: [event] }) => {
+        if (event?.kind === "insert" && event.new[0] === "2" && failures-- > 0) throw new Error("not now");
+      },
+    });
     for (let id = 1; id <= 4; id++) await client.query("INSERT INTO shaky VALUES ($1)", [id]);
     await mark(client, "end");
     await untilMessage("end");
@@ -271,7 +85,7 @@ describe("the position of a stream", () => {
     await publish(client, "pausing", "pausing");
     const seen: string[] = [];
     for (let round = 1; round <= 3; round++) {
-      const recorder = record("pausing");
+      const recorder = streams.record("pausing");
       await client.query("INSERT INTO pausing VALUES ($1)", [round * 10]);
       await mark(client, `round ${round}`);
       await recorder.untilMessage(`round ${round}`);
@@ -290,7 +104,7 @@ describe("the position of a stream", () => {
     await client.query("CREATE TABLE kept (id int PRIMARY KEY)");
     await publish(client, "kept", "kept");
     let tail: bigint | null = null;
-    const first = record("kept", { retainFrom: () => tail });
+    const first = streams.record("kept", { retainFrom: () => tail });
     await client.query("INSERT INTO kept VALUES (1)");
     await first.until(() => first.transactions.length === 1);
     tail = first.transactions[0]!.endLsn;
@@ -298,7 +112,7 @@ describe("the position of a stream", () => {
     await first.until(() => first.transactions.length === 2);
     await first.stream.stop();
     expect(await confirmed("kept")).toBe(tail);
-    const second = record("kept");
+    const second = streams.record("kept");
     await second.until(() => second.transactions.length === 1);
     expect(second.events.map(line)).toEqual(["+kept 2"]);
   });
@@ -306,7 +120,7 @@ describe("the position of a stream", () => {
 
 describe("the slot of a stream", () => {
   it("is reported missing, once and for all", async () => {
-    const { statuses, stream, untilState } = bind(record("nowhere"));
+    const { statuses, stream, untilState } = streams.record("nowhere");
     await untilState("slot_missing");
     expect(statuses.map(({ state }) => state)).toEqual(["connecting", "slot_missing"]);
     expect(statuses[1]?.detail.error).toMatchObject({ code: "REPLICATION_SLOT_MISSING" });
@@ -314,13 +128,65 @@ describe("the slot of a stream", () => {
     expect(stream.state).toBe("stopped");
   });
 
+  it("is not moved past changes while a publication is missing", async () => {
+    await client.query("CREATE TABLE unpublished (id int PRIMARY KEY)");
+    await publish(client, "partial", "unpublished");
+    await client.query("INSERT INTO unpublished VALUES (1)");
+    const recorder = streams.record("partial", { publications: ["partial", "absent, publication"] });
+    await recorder.untilState("disconnected");
+    expect(recorder.statuses.at(-1)?.detail.error).toMatchObject({
+      code: "REPLICATION_PUBLICATION_MISSING",
+      details: { publications: ["absent, publication"] },
+    });
+    await client.query('CREATE PUBLICATION "absent, publication"');
+    await recorder.until(() => recorder.events.length === 1);
+    expect(recorder.events.map(line)).toEqual(["+unpublished 1"]);
+  });
+
+  it("is reported lost when the server's log ends before the caller's position", async () => {
+    await createSlot(client, "restored");
+    const { statuses, untilState } = streams.record("restored", { startLsn: parseLsn("FFFF/0") });
+    await untilState("slot_lost");
+    expect(statuses.at(-1)?.detail.error).toMatchObject({ code: "REPLICATION_LOG_REPLACED" });
+  });
+
+  it("is tried again, with growing pauses, while the server cannot be reached; a stop ends that at once", async () => {
+    const nowhere = { ...postgres.connection, host: "/nonexistent" };
+    const recorder = streams.record("unreachable", { connection: nowhere });
+    await recorder.until(
+      () => recorder.statuses.filter(({ state }) => state === "disconnected").length === 3,
+    );
+    const pauses = recorder.statuses.flatMap(({ detail: { retryInMs } }) => retryInMs ?? []);
+    expect(pauses[2]).toBeGreaterThan(pauses[0]!);
+    expect(recorder.statuses[1]?.detail.error).toMatchObject({ code: "ENOENT" });
+    const started = performance.now();
+    await recorder.stream.stop();
+    expect(performance.now() - started).toBeLessThan(pauses[2]!);
+  });
+
+  it("is told to stop before it was reached: nothing is delivered and the slot stays free", async () => {
+    await client.query("CREATE TABLE early (id int PRIMARY KEY)");
+    await publish(client, "early", "early");
+    await client.query("INSERT INTO early VALUES (1)");
+    for (let turns = 0; turns < 12; turns++) {
+      const recorder = streams.record("early");
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+      await recorder.stream.stop();
+      const delivered = recorder.events.length;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(recorder.events).toHaveLength(delivered);
+      expect(recorder.stream.state).toBe("stopped");
+      expect((await slotStatus(client, "early"))?.activePid).toBeNull();
+    }
+  });
+
   it("is waited for while another reader has it, and cannot be dropped meanwhile", async () => {
     await client.query("CREATE TABLE shared (id int PRIMARY KEY)");
     await publish(client, "shared", "shared");
-    const holder = record("shared");
+    const holder = streams.record("shared");
     await holder.untilState("streaming");
     await expect(dropSlot(client, "shared")).rejects.toMatchObject({ code: "REPLICATION_SLOT_ACTIVE" });
-    const waiter = record("shared");
+    const waiter = streams.record("shared");
     await waiter.untilState("disconnected");
     expect(waiter.statuses.at(-1)?.detail.error).toMatchObject({ code: "55006" });
     await holder.stream.stop();
@@ -330,7 +196,7 @@ describe("the slot of a stream", () => {
   it("is reported moved on by someone else, with the range that will not come", async () => {
     await client.query("CREATE TABLE skipped (id int PRIMARY KEY)");
     await publish(client, "skipped", "skipped");
-    const first = record("skipped");
+    const first = streams.record("skipped");
     await first.untilState("streaming");
     const from = first.stream.processedLsn;
     await first.stream.stop();
@@ -338,7 +204,7 @@ describe("the slot of a stream", () => {
     await client.query("SELECT pg_replication_slot_advance('skipped', pg_current_wal_lsn())");
     const to = await confirmed("skipped");
     await client.query("INSERT INTO skipped VALUES (2)");
-    const second = record("skipped", { startLsn: from });
+    const second = streams.record("skipped", { startLsn: from });
     await second.until(() => second.events.length === 1);
     expect(second.statuses.map(({ state }) => state)).toEqual(["connecting", "gap", "streaming"]);
     expect(second.statuses[1]?.detail.missed).toEqual({ from, to });
@@ -363,8 +229,8 @@ describe("the slot of a stream", () => {
   it("is reported lost when the server has thrown its log away, while streaming and at the start", async () => {
     await client.query("CREATE TABLE late (id int PRIMARY KEY, v text)");
     await publish(client, "late", "late");
-    const release = Promise.withResolvers<void>();
-    const { stream, statuses, untilState } = bind(record("late", { onTransaction: () => release.promise }));
+    const release = streams.gate();
+    const { stream, statuses, untilState } = streams.record("late", { onTransaction: () => release.promise });
     await untilState("streaming");
     await client.query("INSERT INTO late VALUES (0, '')");
     await client.query("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'");
@@ -381,24 +247,13 @@ describe("the slot of a stream", () => {
       slot: { lost: true, invalidationReason: "wal_removed" },
     });
     await stream.stop();
-    const again = record("late");
+    const again = streams.record("late");
     await again.untilState("slot_lost");
     expect(again.statuses.map(({ state }) => state)).toEqual(["connecting", "slot_lost"]);
     await client.query("ALTER SYSTEM RESET max_slot_wal_keep_size");
     await client.query("SELECT pg_reload_conf()");
   });
 });
-
-/** The recorder with its waiting methods as functions. */
-function bind(recorder: Recorder) {
-  return {
-    ...{ stream: recorder.stream, events: recorder.events },
-    ...{ transactions: recorder.transactions, statuses: recorder.statuses },
-    until: recorder.until.bind(recorder),
-    untilMessage: recorder.untilMessage.bind(recorder),
-    untilState: recorder.untilState.bind(recorder),
-  };
-}
 
 async function confirmed(slot: string): Promise<bigint> {
   return (await slotStatus(client, slot))?.confirmedFlushLsn ?? 0n;

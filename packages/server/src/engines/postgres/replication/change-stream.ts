@@ -4,6 +4,7 @@ import type { ClientConfig } from "pg";
 import { type Clock, systemClock } from "../../../kernel/clock.ts";
 import type { Log } from "../../../kernel/log.ts";
 import { Delivery } from "./delivery.ts";
+import { errors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { formatLsn } from "./lsn.ts";
 import { reconnectDelayMs } from "./reconnect.ts";
@@ -38,7 +39,7 @@ export interface ChangeStreamOptions {
   /** A direct connection (no pooler) as a role with REPLICATION; the database is the slot's. */
   connection: ClientConfig;
   slot: string;
-  /** They must have existed when the slot was made: the server looks them up as of the position being read. */
+  /** A change comes if its table was in one of them when it was made. All must exist for the stream to start. */
   publications: readonly string[];
   /** Where the caller stands. Without it, where the slot stands. */
   startLsn?: bigint;
@@ -53,7 +54,7 @@ export interface ChangeStreamOptions {
    */
   retainFrom?(): bigint | null;
   /**
-   * Tells every change of state; and `gap`, just before `streaming`, when the slot was moved past `processedLsn` (or
+   * Tells every change of state; and `gap`, before `streaming` and before anything that comes after the gap, when the slot was moved past `processedLsn` (or
    * `startLsn`) by someone else: what changed between the two, if anything did, will not come.
    */
   onStatus?(state: ChangeStreamState | "gap", detail: StatusDetail): void;
@@ -76,7 +77,7 @@ export class ChangeStream {
     const handler = (transaction: Transaction) => options.onTransaction(transaction);
     this.#delivery = new Delivery({ from: options.startLsn ?? 0n, handler });
     this.#clock = options.clock ?? systemClock;
-    this.#loop = this.#run();
+    this.#loop = Promise.resolve().then(() => this.#run()); // tells nothing before the caller holds the stream
   }
 
   /** Every transaction that committed before this position has been handled; 0 until the first connection. */
@@ -91,11 +92,15 @@ export class ChangeStream {
   /** Waits for the handler to finish what it has in hand, confirms it to the server and lets go of the slot. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    await this.#finish();
+    await this.#loop;
+    if (this.#state !== "stopped") this.#tell("stopped", {});
+  }
+
+  async #finish(): Promise<void> {
     this.#delivery.halt();
     await this.#delivery.idle();
     await this.#session?.end();
-    await this.#loop;
-    if (this.#state !== "stopped") this.#tell("stopped", {});
   }
 
   async #run(): Promise<void> {
@@ -126,6 +131,10 @@ export class ChangeStream {
         delivery: this.#delivery,
         clock: this.#clock,
         signal,
+        onStreaming: (slot, missed) => {
+          if (missed) this.#tell("gap", { missed });
+          this.#tell("streaming", { slot });
+        },
       });
     } catch (error) {
       return { final: false, error };
@@ -135,11 +144,9 @@ export class ChangeStream {
       this.#tell(kind, detail);
       return { final: true, error: opened.error };
     }
-    if (opened.missed) this.#tell("gap", { missed: opened.missed });
-    this.#tell("streaming", { slot: opened.slot });
     this.#session = opened.session;
-    if (signal.aborted) await opened.session.end();
-    const error = await opened.session.closed;
+    if (signal.aborted) await this.#finish();
+    const error = (await opened.session.closed) ?? errors.REPLICATION_CONNECTION_LOST();
     this.#session = null;
     return { final: false, error };
   }

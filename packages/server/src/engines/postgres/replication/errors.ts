@@ -20,6 +20,11 @@ export const errors = defineErrors({
     message: "The server's log ends before the position already read: it was restored from an older copy.",
     remediation: "Start a new stream from a new slot and have every reader load its data afresh.",
   },
+  REPLICATION_PUBLICATION_MISSING: {
+    status: 503,
+    message: "A publication the stream reads from does not exist.",
+    remediation: "Create the publications named in `details`; the stream tries again by itself.",
+  },
   REPLICATION_SLOT_ACTIVE: {
     status: 409,
     message: "Another connection is reading from the replication slot.",

@@ -10,20 +10,22 @@ import { heartbeat, type Pulse } from "./heartbeat.ts";
 import { limits } from "./limits.ts";
 import { earlierLsn, formatLsn, laterLsn } from "./lsn.ts";
 import { parseMessage } from "./pgoutput.ts";
-import { type SlotStatus, slotStatus } from "./slots.ts";
+import { missingPublications, type SlotStatus, slotStatus } from "./slots.ts";
 import { connectWalsender, logEnd, ReplicationStream } from "./walsender.ts";
 
 export interface SessionOptions {
-  stream: Pick<ChangeStreamOptions, "connection" | "slot" | "publications" | "retainFrom">;
+  stream: Pick<ChangeStreamOptions, "connection" | "slot" | "publications" | "retainFrom" | "log">;
   delivery: Delivery;
   clock: Clock;
+  /** Called before the first delivery; `missed` is the range that lies between the delivery and the slot. */
+  onStreaming(slot: SlotStatus, missed: { from: bigint; to: bigint } | null): void;
   /** Cuts the attempt to connect; a running session is ended with `end`. */
   signal: AbortSignal;
 }
 
 /** What `openSession` found: a running session, or that the slot cannot be read any more. */
 export type Opened =
-  | { kind: "streaming"; session: Session; slot: SlotStatus; missed: { from: bigint; to: bigint } | null }
+  | { kind: "streaming"; session: Session }
   | { kind: "slot_missing"; error: unknown }
   | { kind: "slot_lost"; error: unknown; slot: SlotStatus };
 
@@ -50,20 +52,29 @@ export async function openSession(options: SessionOptions): Promise<Opened> {
 
 async function startOn(client: Client, options: SessionOptions): Promise<Opened> {
   const { delivery } = options;
+  const { log, publications } = options.stream;
+  client.on("notice", ({ code, message }) => log.warn({ slot: options.stream.slot, code }, message));
   const slot = await slotStatus(client, options.stream.slot);
   if (!slot) return { kind: "slot_missing", error: errors.REPLICATION_SLOT_MISSING() };
-  if (slot.lost) return { kind: "slot_lost", error: errors.REPLICATION_SLOT_LOST({ details: slot }), slot };
+  if (slot.lost) {
+    const details = { walStatus: slot.walStatus, invalidationReason: slot.invalidationReason };
+    return { kind: "slot_lost", error: errors.REPLICATION_SLOT_LOST({ details }), slot };
+  }
   const reached = delivery.progress.lsn;
   const end = await logEnd(client);
   if (end < reached) {
     const details = { reached: formatLsn(reached), end: formatLsn(end) };
     return { kind: "slot_lost", error: errors.REPLICATION_LOG_REPLACED({ details }), slot };
   }
+  // From version 18 on the server passes over a publication that does not exist, and so over its changes.
+  const missing = await missingPublications(client, publications);
+  if (missing.length > 0)
+    throw errors.REPLICATION_PUBLICATION_MISSING({ details: { publications: missing } });
   const confirmed = slot.confirmedFlushLsn ?? 0n;
   const session = new Session(client, options, confirmed);
-  await session.start();
   const missed = reached > 0n && confirmed > reached ? { from: reached, to: confirmed } : null;
-  return { kind: "streaming", session, slot, missed };
+  await session.start(() => options.onStreaming(slot, missed));
+  return { kind: "streaming", session };
 }
 
 /** A running stream: turns frames into deliveries and keeps the server informed. */
@@ -95,9 +106,9 @@ export class Session {
     return this.#stream.closed;
   }
 
-  async start(): Promise<void> {
+  async start(onStarted: () => void): Promise<void> {
     const { slot, publications } = this.#options.stream;
-    await this.#stream.start({ slot, publications, from: this.#options.delivery.progress.lsn });
+    await this.#stream.start({ slot, publications, from: this.#options.delivery.progress.lsn }, onStarted);
     const timer = setInterval(() => this.#tick(), limits.reportMs / 2);
     void this.closed.then(() => clearInterval(timer));
   }

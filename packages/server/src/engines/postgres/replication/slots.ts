@@ -23,8 +23,8 @@ export interface SlotStatus {
 }
 
 /**
- * Makes a slot for the output plugin `pgoutput` and returns the position from which it sees every commit. The
- * publications must exist before the slot: the stream looks them up as of the position it has reached.
+ * Makes a slot for the output plugin `pgoutput` and returns the position from which it sees every commit. Make the
+ * publications first: servers before version 18 refuse to read changes from before their publication existed.
  * A temporary slot belongs to `client`'s session and goes with it. Throws Postgres' own error (42710 if the name
  * is taken, 55000 without `wal_level=logical`, 53400 without a free slot).
  */
@@ -90,4 +90,11 @@ export async function slotStatus(client: ClientBase, name: string): Promise<Slot
     lost: row.wal_status === "lost" || row.invalidation_reason !== null,
     invalidationReason: row.invalidation_reason,
   };
+}
+
+/** Those of `names` that are not publications of this database. Works on replication connections. */
+export async function missingPublications(client: ClientBase, names: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ pubname: string }>("SELECT pubname FROM pg_catalog.pg_publication");
+  const found = new Set(rows.map(({ pubname }) => pubname));
+  return names.filter((name) => !found.has(name));
 }

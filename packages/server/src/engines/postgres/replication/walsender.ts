@@ -91,13 +91,19 @@ export class ReplicationStream {
     this.#connection = connectionOf(client);
     this.#onFrame = onFrame;
     this.closed = new Promise((resolve) => client.once("end", () => resolve(this.#cause)));
+    this.#started.promise.catch(() => {}); // heard by whoever called `start`, if anyone did
+    void this.closed.then(() => this.#started.reject(errors.REPLICATION_CONNECTION_LOST()));
   }
 
-  /** Resolves when the stream runs; rejects with the server's error if it refuses. */
-  start({ slot, publications, from }: StreamRequest): Promise<void> {
+  /** Calls `onStarted` before the first frame, then resolves; rejects with the server's error if it refuses. */
+  start({ slot, publications, from }: StreamRequest, onStarted: () => void): Promise<void> {
     const names = publications.map(escapeIdentifier).join(",");
     const options = `proto_version '1', publication_names ${escapeLiteral(names)}, messages 'true'`;
     this.#command = `START_REPLICATION SLOT ${escapeIdentifier(slot)} LOGICAL ${formatLsn(from)} (${options})`;
+    this.#connection.once("replicationStart", () => {
+      onStarted();
+      this.#started.resolve();
+    });
     this.#client.query(this);
     return this.#started.promise;
   }
@@ -132,7 +138,6 @@ export class ReplicationStream {
   }
 
   submit(connection: Connection): void {
-    connection.once("replicationStart", () => this.#started.resolve());
     connection.query(this.#command);
   }
 

@@ -1,4 +1,4 @@
-import type { Client } from "pg";
+import type { Client, ClientConfig } from "pg";
 import type { Log } from "../../../../kernel/log.ts";
 import {
   type ChangeStream,
@@ -7,6 +7,7 @@ import {
   openChangeStream,
   type StatusDetail,
 } from "../change-stream.ts";
+import { type Row, UNCHANGED } from "../pgoutput.ts";
 import { createSlot } from "../slots.ts";
 import type { StreamEvent, Transaction } from "../transactions.ts";
 
@@ -39,7 +40,7 @@ export class Recorder {
   }
 
   /** Resolves once `done` is true of what was recorded; it is asked after every delivery and change of state. */
-  async until(done: () => boolean, what = "the expected events"): Promise<void> {
+  readonly until = async (done: () => boolean, what = "the expected events"): Promise<void> => {
     const deadline = Date.now() + waitMs;
     while (!done()) {
       if (Date.now() > deadline) throw new Error(`The stream did not bring ${what} in time.`);
@@ -51,24 +52,79 @@ export class Recorder {
         });
       });
     }
-  }
+  };
 
   /** Waits for the message with this prefix: everything committed before it has then been recorded. */
-  untilMessage(prefix: string): Promise<void> {
-    return this.until(
+  readonly untilMessage = (prefix: string): Promise<void> =>
+    this.until(
       () => this.events.some((event) => event.kind === "message" && event.prefix === prefix),
       `the message ${prefix}`,
     );
-  }
 
-  untilState(state: ChangeStreamState): Promise<void> {
-    return this.until(() => this.stream.state === state, `the state ${state}`);
-  }
+  readonly untilState = (state: ChangeStreamState): Promise<void> =>
+    this.until(() => this.stream.state === state, `the state ${state}`);
 
   #wake(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const wake of waiters) wake();
+  }
+}
+
+/** The streams of one test, opened on the server the test file has started. */
+export class Recorders {
+  readonly #connection: () => ClientConfig;
+  #open: Recorder[] = [];
+  #gates: PromiseWithResolvers<void>[] = [];
+
+  constructor(connection: () => ClientConfig) {
+    this.#connection = connection;
+  }
+
+  /** Records the stream of the publication and slot called `name`. */
+  record(name: string, options: Partial<ConstructorParameters<typeof Recorder>[0]> = {}): Recorder {
+    const recorder = new Recorder({
+      connection: this.#connection(),
+      slot: name,
+      publications: [name],
+      ...options,
+    });
+    this.#open.push(recorder);
+    return recorder;
+  }
+
+  /** What a handler waits for until `resolve` is called, or the test is over. */
+  gate(): PromiseWithResolvers<void> {
+    const gate = Promise.withResolvers<void>();
+    this.#gates.push(gate);
+    return gate;
+  }
+
+  /** At the end of each test. */
+  async close(): Promise<void> {
+    for (const gate of this.#gates) gate.resolve();
+    await Promise.all(this.#open.map(({ stream }) => stream.stop()));
+    this.#open = [];
+    this.#gates = [];
+  }
+}
+
+const show = (row: Row | null) =>
+  row?.map((value) => (value === UNCHANGED ? "·" : (value ?? "null"))).join(",");
+
+/** One event as one line, for comparing. */
+export function line(event: StreamEvent): string {
+  switch (event.kind) {
+    case "insert":
+      return `+${event.relation.table} ${show(event.new)}`;
+    case "update":
+      return `~${event.relation.table} ${show(event.old) ?? "?"} -> ${show(event.new)}`;
+    case "delete":
+      return `-${event.relation.table} ${show(event.old)}`;
+    case "truncate":
+      return `0 ${event.relations.map(({ table }) => table).sort()}`;
+    case "message":
+      return `! ${event.prefix} ${event.content}`;
   }
 }
 
