@@ -152,6 +152,11 @@ export const errors = defineErrors({
     message: "Too many requests.",
     remediation: "Wait for the number of seconds in Retry-After and try again.",
   },
+  APP_PAUSED: {
+    status: 503,
+    message: "The app is paused.",
+    remediation: 'A developer resumes it: PATCH /v1/<app_id>/config/pause {"paused": false}.',
+  },
   DATABASE_UNAVAILABLE: {
     status: 503,
     message: "The database is not answering right now.",
@@ -163,3 +168,12 @@ export const errors = defineErrors({
     remediation: "Try again; if it stays, look up the request id in the server's log.",
   },
 });
+
+/** What the data plane of a paused app answers; `reason` is what the developer gave. */
+export function pausedError(reason: string | null): AmbitError {
+  return errors.APP_PAUSED({
+    ...(reason === null ? {} : { message: `The app is paused: ${reason}` }),
+    details: { reason },
+    headers: { "Retry-After": "60" },
+  });
+}

@@ -12,6 +12,8 @@ export const limits = {
   cacheMs: 800,
   /** Entries in each such cache. */
   cacheEntries: 10_000,
+  /** Levels of objects and lists in one input field. */
+  inputDepth: 100,
   /** A recorded input field, after which it is cut. */
   auditedFieldChars: 4_000,
   /** How long requests under way may go on once the server is told to stop. */

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { decideAccess } from "./access.ts";
-import { AmbitError, errors } from "./errors.ts";
+import { AmbitError, errors, pausedError } from "./errors.ts";
 import { limits } from "./limits.ts";
 import type { AnyOperation, App, AppCall, Call } from "./operation.ts";
+import { inputProblem } from "./plain-input.ts";
 import { actorOf } from "./principal.ts";
 
 /** One line of the audit log, as the pipeline hands it over. */
@@ -50,6 +51,9 @@ export function createPipeline(ports: PipelinePorts): Pipeline {
     try {
       app = await resolveApp(ports, operation, rawInput);
       refuseUnlessAllowed(operation, call, app, rawInput);
+      if (app?.paused && operation.scope === "app" && operation.whilePaused === false)
+        throw pausedError(app.pausedReason);
+      refuseUnreadable(rawInput);
       if (ports.judge) await ports.judge(operation, call, rawInput);
       const input = validate(operation, app === null ? rawInput : { ...rawInput, app_id: app.id });
       const output = await runWithin(operation, app === null ? call : { ...call, app }, input);
@@ -106,6 +110,19 @@ function refuseUnlessAllowed(
   if (refusal !== null) throw refusal;
 }
 
+/** Throws VALIDATION_INVALID_SCHEMA for what no later step, nor the record, could take. */
+function refuseUnreadable(rawInput: Record<string, unknown>): void {
+  for (const [field, value] of Object.entries(rawInput)) {
+    const problem = inputProblem(field, 0) ?? inputProblem(value, limits.inputDepth);
+    if (problem === null) continue;
+    const path = withoutNull(field.slice(0, 80));
+    throw errors.VALIDATION_INVALID_SCHEMA({
+      message: `${path}: ${problem}.`,
+      details: [{ path, message: problem, code: "custom" }],
+    });
+  }
+}
+
 function validate(operation: AnyOperation, rawInput: Record<string, unknown>): unknown {
   const parsed = operation.input.safeParse(rawInput);
   if (parsed.success) return parsed.data;
@@ -144,9 +161,11 @@ async function recordIfAsked(
   error: unknown,
 ): Promise<void> {
   const shape = operation.audit;
-  if (shape === undefined) return;
+  // What a rate limit turned away is a metric, not a fact: recording it would let anyone fill the log.
+  if (shape === undefined || (error instanceof AmbitError && error.code === "QUOTA_RATE_LIMIT")) return;
   const actor = actorOf(call.principal);
   const failure = error === null ? null : error instanceof Error ? error.message : String(error);
+  const resourceId = shape.resourceId?.(rawInput) ?? null;
   await ports.record({
     appId: app?.id ?? null,
     organizationId:
@@ -155,7 +174,7 @@ async function recordIfAsked(
     eventType: operation.name,
     action: shape.action,
     resourceType: shape.resourceType,
-    resourceId: shape.resourceId?.(rawInput) ?? null,
+    resourceId: inputProblem(resourceId, 0) === null ? resourceId : null,
     actorType: actor.type,
     actorId: actor.id,
     eventData: {
@@ -166,18 +185,22 @@ async function recordIfAsked(
     ip: call.ip,
     userAgent: call.userAgent,
     success: error === null,
-    errorMessage: failure,
+    errorMessage: failure === null ? null : withoutNull(failure),
     requestId: call.requestId,
   });
 }
 
-/** The input as it may be recorded: secret fields are replaced, long texts cut. */
+/** A message may quote what was asked for. */
+const withoutNull = (text: string): string => text.replaceAll("\0", "\ufffd");
+
+/** The input as it may be recorded: secret fields and what can't be stored are replaced, long texts cut. */
 export function redact(operation: AnyOperation, input: Record<string, unknown>): Record<string, unknown> {
   const secret = new Set(operation.secretFields ?? []);
   const shown: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(input)) {
     if (!(field in operation.input.shape)) continue;
     if (secret.has(field)) shown[field] = "[redacted]";
+    else if (inputProblem(value, limits.inputDepth) !== null) shown[field] = "[unreadable]";
     else {
       const text = JSON.stringify(value) ?? "null";
       shown[field] =

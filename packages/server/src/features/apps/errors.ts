@@ -11,11 +11,6 @@ export const appErrors = defineErrors({
     message: "The app is being deleted.",
     remediation: "Make a new app: POST /init.",
   },
-  APP_PAUSED: {
-    status: 503,
-    message: "The app is paused.",
-    remediation: 'Resume it: PATCH /v1/<app_id>/config/pause {"paused": false}.',
-  },
   QUOTA_APP_LIMIT: {
     status: 403,
     message: "The organisation has as many apps as it may have.",

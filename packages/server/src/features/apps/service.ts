@@ -52,7 +52,8 @@ export function createAppsService(platform: Platform): AppsService {
   };
   return {
     async find(reference) {
-      const row = await lookup.get(reference);
+      // Postgres has no text with a null character in it, and says so with an error.
+      const row = reference.includes("\0") ? null : await lookup.get(reference);
       if (row === null) return null;
       if (row.status === "deleting") throw appErrors.APP_DELETING();
       if (row.status === "provisioning") throw appErrors.APP_PROVISIONING();

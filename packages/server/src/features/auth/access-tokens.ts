@@ -12,7 +12,6 @@ export interface AccessTokens {
   sign(appId: string, user: UserRow, sessionId: string, ttlS: number): Promise<string>;
   /** Checks signature, issuer, app and expiry. Whether the session still lives is not asked here. */
   read(appId: string, token: string): Promise<SessionPrincipal>;
-  forget(): void;
 }
 
 /** A user's principal, with the session behind it. */
@@ -55,7 +54,6 @@ export function createAccessTokens({ clock }: Platform, keys: SigningKeys): Acce
       if (principal.expiresAtMs <= clock()) throw errors.AUTH_END_USER_JWT_EXPIRED();
       return principal;
     },
-    forget: () => verified.clear(),
   };
 }
 

@@ -10,11 +10,11 @@ import { userDetailsShape } from "./user-view.ts";
 /** An app's users and auth settings, for its developers. */
 export const adminOperations = (parts: AuthParts): AnyOperation[] => [
   ...userOperations(parts),
+  ...lifetimeOperations(parts),
   ...settingOperations(parts),
 ];
 
 function userOperations({ service }: AuthParts): AnyOperation[] {
-  const tool = "manage_auth_users";
   const base = "/v1/:app_id/admin/auth/users";
   return [
     appOperation({
@@ -31,10 +31,10 @@ function userOperations({ service }: AuthParts): AnyOperation[] {
       risk: "read",
       idempotent: true,
       http: { method: "GET", path: base },
-      mcp: { tool, action: "list" },
+      mcp: { tool: "manage_auth_users", action: "list" },
       async run({ app }, { limit, cursor }) {
-        const { users, nextCursor } = await service.users(app.id, limit, cursor ?? null);
-        return { users, next_cursor: nextCursor };
+        const page = await service.users(app.id, limit, cursor ?? null);
+        return { users: page.users, next_cursor: page.nextCursor };
       },
     }),
     appOperation({
@@ -54,7 +54,7 @@ function userOperations({ service }: AuthParts): AnyOperation[] {
         resourceId: (input) => input.user_id,
       },
       http: { method: "DELETE", path: `${base}/:user_id` },
-      mcp: { tool, action: "delete" },
+      mcp: { tool: "manage_auth_users", action: "delete" },
       async run({ app }, { user_id }) {
         if (!(await service.deleteUser(app.id, user_id))) {
           throw errors.RESOURCE_NOT_FOUND({
@@ -76,10 +76,10 @@ const change = {
 } as const;
 const changed = z.object({ message: z.string(), app_id: z.string() });
 
-function settingOperations({ context }: AuthParts): AnyOperation[] {
-  const { apps } = context;
-  const tool = "manage_auth_config";
-  const patch = (path: string) => ({ method: "PATCH" as const, path: `/v1/:app_id/config/${path}` });
+const tool = "manage_auth_config";
+const patch = (path: string) => ({ method: "PATCH" as const, path: `/v1/:app_id/config/${path}` });
+
+function lifetimeOperations({ context: { apps } }: AuthParts): AnyOperation[] {
   return [
     appOperation({
       ...change,
@@ -110,6 +110,11 @@ function settingOperations({ context }: AuthParts): AnyOperation[] {
         return { message: "Token lifetimes are set.", app_id: app.id, jwt_config };
       },
     }),
+  ];
+}
+
+function settingOperations({ context: { apps } }: AuthParts): AnyOperation[] {
+  return [
     appOperation({
       ...change,
       name: "auth.configure_auth_hook",

@@ -47,10 +47,15 @@ export const secretFields = [
   "client_secret",
 ];
 
+/** What the audit log says; of callers without a session it names the address they gave. */
 export const audited = (action: AuditShape<unknown>["action"], resourceType = "app_user") => ({
   category: "auth" as const,
   action,
   resourceType,
+  resourceId: (input: object) => {
+    const { email: given } = input as { email?: unknown };
+    return typeof given === "string" ? given.slice(0, limits.emailChars) : null;
+  },
 });
 
 /** A reply in the place of the declared output: the HTTP door sends it, other doors have no form for it. */

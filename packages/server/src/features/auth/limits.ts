@@ -32,6 +32,8 @@ export const limits = {
   refreshDaysMost: 365,
   /** Sessions one user may have; the one unused for longest ends. */
   sessionsPerUser: 100,
+  /** Sessions that are over and dropped at each sign-in, whosever they were. */
+  expiredPerSignIn: 100,
   /** How long a session counts as alive without asking again: the bound on how late another node's revocation shows. */
   sessionCheckMs: 800,
   /** Verified tokens kept in memory, by their total length in characters. */

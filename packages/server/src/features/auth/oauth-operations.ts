@@ -82,6 +82,7 @@ const providerAudit = (action: "create" | "update" | "delete") => ({
 export const oauthOperations = (parts: AuthParts): AnyOperation[] => [
   ...flowOperations(parts),
   ...configOperations(parts),
+  ...changeOperations(parts),
 ];
 
 function flowOperations({ oauth }: AuthParts): AnyOperation[] {
@@ -143,10 +144,11 @@ function flowOperations({ oauth }: AuthParts): AnyOperation[] {
   ];
 }
 
+const tool = "manage_oauth";
+const base = "/v1/:app_id/auth/oauth-config";
+const saved = z.object({ message: z.string(), config: configShape });
+
 function configOperations({ providers }: AuthParts): AnyOperation[] {
-  const tool = "manage_oauth";
-  const base = "/v1/:app_id/auth/oauth-config";
-  const saved = z.object({ message: z.string(), config: configShape });
   return [
     appOperation({
       ...change,
@@ -191,6 +193,11 @@ function configOperations({ providers }: AuthParts): AnyOperation[] {
         return { configs: (await providers.list(app.id)).map(shown) };
       },
     }),
+  ];
+}
+
+function changeOperations({ providers }: AuthParts): AnyOperation[] {
+  return [
     appOperation({
       ...change,
       name: "auth.update_oauth",

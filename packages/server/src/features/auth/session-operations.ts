@@ -22,6 +22,7 @@ const sessionShape = z.object({
 /** A user's tokens, profile and sessions, and the keys that verify tokens. */
 export const sessionOperations = (parts: AuthParts): AnyOperation[] => [
   ...tokenOperations(parts),
+  logout(parts),
   ...deviceOperations(parts),
 ];
 
@@ -78,30 +79,32 @@ function tokenOperations({ context, service, keys }: AuthParts): AnyOperation[] 
   ];
 }
 
-function deviceOperations({ context }: AuthParts): AnyOperation[] {
-  const { sessions } = context;
-  return [
-    appOperation({
-      name: "auth.logout",
-      title: "Log out",
-      summary: "Ends the session this call is made with, or with `all` every session of the user.",
-      input: z.object({
-        app_id: appId,
-        all: z.boolean().default(false).describe("Also on every other device"),
-      }),
-      output: message,
-      right: "public",
-      risk: "write",
-      idempotent: false,
-      whilePaused: false,
-      audit: audited("delete", "session"),
-      http: { method: "POST", path: "/auth/:app_id/logout" },
-      async run(call, { all }) {
-        const user = signedIn(call);
-        await sessions.end(user, { id: all ? null : user.sessionId });
-        return { message: all ? "Logged out everywhere." : "Logged out." };
-      },
+function logout({ context: { sessions } }: AuthParts): AnyOperation {
+  return appOperation({
+    name: "auth.logout",
+    title: "Log out",
+    summary: "Ends the session this call is made with, or with `all` every session of the user.",
+    input: z.object({
+      app_id: appId,
+      all: z.boolean().default(false).describe("Also on every other device"),
     }),
+    output: message,
+    right: "public",
+    risk: "write",
+    idempotent: false,
+    whilePaused: false,
+    audit: audited("delete", "session"),
+    http: { method: "POST", path: "/auth/:app_id/logout" },
+    async run(call, { all }) {
+      const user = signedIn(call);
+      await sessions.end(user, { id: all ? null : user.sessionId });
+      return { message: all ? "Logged out everywhere." : "Logged out." };
+    },
+  });
+}
+
+function deviceOperations({ context: { sessions } }: AuthParts): AnyOperation[] {
+  return [
     appOperation({
       name: "auth.list_sessions",
       title: "List sessions",

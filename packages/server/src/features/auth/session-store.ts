@@ -1,4 +1,5 @@
 import type { Queryable } from "../../engines/postgres/database.ts";
+import { limits } from "./limits.ts";
 import type { UserRow } from "./store.ts";
 
 export interface SessionRow {
@@ -25,7 +26,10 @@ export interface NewSession {
   readonly tokenExpiresAt: Date;
 }
 
-/** The session, its first refresh token, and the user's last sign-in, in one statement. */
+/**
+ * The session, its first refresh token, and the user's last sign-in, in one statement. Sessions of anybody that are over
+ * are dropped on the way, more of them than are made, so that they never pile up.
+ */
 export async function insertSession(db: Queryable, session: NewSession): Promise<void> {
   await db.query(
     `with session as (
@@ -33,6 +37,9 @@ export async function insertSession(db: Queryable, session: NewSession): Promise
        values ($1,$2,$3,$4,$5,$6,$7,$7,$8)
      ), token as (
        insert into ambit.auth_refresh_tokens (hash, session_id, expires_at) values ($9,$1,$10)
+     ), expired as (
+       delete from ambit.auth_sessions where id in
+         (select id from ambit.auth_sessions where expires_at <= $7 limit ${limits.expiredPerSignIn} for update skip locked)
      )
      update ambit.auth_users set last_sign_in_at = $7 where id = $3`,
     [
@@ -50,18 +57,12 @@ export async function insertSession(db: Queryable, session: NewSession): Promise
   );
 }
 
-/** Ends a user's sessions that are over, and those unused for longest beyond `most`; returns their ids. */
-export function trimSessions(
-  db: Queryable,
-  userId: string,
-  most: number,
-  now: Date,
-): Promise<{ id: string }[]> {
+/** Ends the sessions of a user beyond `most`, those unused for longest; returns their ids. */
+export function trimSessions(db: Queryable, userId: string, most: number): Promise<{ id: string }[]> {
   return db.query<{ id: string }>(
-    `delete from ambit.auth_sessions where user_id = $1 and (expires_at <= $2 or id in
-       (select id from ambit.auth_sessions where user_id = $1 order by last_used_at desc offset $3))
-     returning id`,
-    [userId, now, most],
+    `delete from ambit.auth_sessions where id in
+       (select id from ambit.auth_sessions where user_id = $1 order by last_used_at desc offset $2) returning id`,
+    [userId, most],
   );
 }
 
@@ -108,19 +109,27 @@ export interface PresentedToken extends UserRow {
   readonly token_expires_at: Date;
 }
 
-/** The token by its hash, held against a second use until the transaction ends. */
+/**
+ * The token by its hash, with its session held until the transaction ends. The session is locked before the token is
+ * read: whatever ends a session locks in that order too, and the token is seen as the last holder left it.
+ */
 export async function lockRefreshToken(
   db: Queryable,
   appId: string,
   hash: string,
 ): Promise<PresentedToken | null> {
+  await db.query(
+    `select 1 from ambit.auth_sessions where app_id = $2
+       and id = (select session_id from ambit.auth_refresh_tokens where hash = $1) for update`,
+    [hash, appId],
+  );
   const [row] = await db.query<PresentedToken>(
     `select t.session_id, t.used_at as token_used_at, t.expires_at as token_expires_at,
        u.id, u.email, u.email_verified, u.password_hash, u.display_name, u.avatar_url, u.provider, u.created_at, u.last_sign_in_at
      from ambit.auth_refresh_tokens t
      join ambit.auth_sessions s on s.id = t.session_id
      join ambit.auth_users u on u.id = s.user_id
-     where t.hash = $1 and s.app_id = $2 for update of t`,
+     where t.hash = $1 and s.app_id = $2`,
     [hash, appId],
   );
   return row ?? null;

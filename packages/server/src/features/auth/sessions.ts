@@ -87,7 +87,7 @@ export function createSessions(platform: Platform, parts: SessionParts): Session
       const ttl = await lifetimes(appId);
       const session = newSession(appId, user.id, signIn, ttl, clock());
       await store.insertSession(database, session.row);
-      const over = await store.trimSessions(database, user.id, limits.sessionsPerUser, session.row.now);
+      const over = await store.trimSessions(database, user.id, limits.sessionsPerUser);
       ended(
         appId,
         over.map(({ id }) => id),

@@ -13,7 +13,7 @@ export interface BoundedResult {
   readonly rows: readonly (string | null)[][];
   /** There were more rows than are here. */
   readonly truncated: boolean;
-  /** From the command tag; null when the answer was cut before there was one. */
+  /** Rows changed, from the command tag; null for statements that answer rows, whose tag counts only the last batch. */
   readonly affected: number | null;
 }
 
@@ -108,12 +108,11 @@ export class BoundedQuery implements Submittable {
   }
 
   handleReadyForQuery(): void {
-    const count = this.#tag === null ? Number.NaN : Number(this.#tag.split(" ").at(-1));
     this.#resolve({
       fields: this.#fields,
       rows: this.#rows,
       truncated: this.#truncated,
-      affected: Number.isNaN(count) ? null : count,
+      affected: this.#fields.length > 0 ? null : Number(this.#tag?.split(" ").at(-1)) || 0,
     });
   }
 

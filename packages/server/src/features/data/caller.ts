@@ -1,6 +1,6 @@
 import type { Identity } from "../../engines/postgres/database.ts";
 import { decideAccess } from "../../kernel/access.ts";
-import { type AmbitError, errors } from "../../kernel/errors.ts";
+import { type AmbitError, errors, pausedError } from "../../kernel/errors.ts";
 import type { App } from "../../kernel/operation.ts";
 import type { Principal } from "../../kernel/principal.ts";
 import { dataErrors } from "./errors.ts";
@@ -20,9 +20,6 @@ export interface CallerQuestion {
   readonly nowMs: number;
 }
 
-/** A paused app's answer tells clients to come back after this many seconds. */
-const RETRY_AFTER_S = "60";
-
 const SERVICE: Identity = Object.freeze({ role: "service", claims: null });
 const ANON: Identity = Object.freeze({ role: "anon", claims: null });
 
@@ -32,14 +29,7 @@ const ANON: Identity = Object.freeze({ role: "anon", claims: null });
  */
 export function decideCaller(question: CallerQuestion): CallerDecision {
   const { principal, app } = question;
-  if (app.paused) {
-    return {
-      refusal: dataErrors.APP_PAUSED({
-        details: { reason: app.pausedReason },
-        headers: { "Retry-After": RETRY_AFTER_S },
-      }),
-    };
-  }
+  if (app.paused) return { refusal: pausedError(app.pausedReason) };
   if (principal.kind === "key") return decideKey(question);
   if (question.asRole !== undefined || question.asUser !== undefined) {
     return { refusal: dataErrors.AUTH_IMPERSONATION_FORBIDDEN() };

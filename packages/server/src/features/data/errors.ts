@@ -2,12 +2,6 @@ import { defineErrors } from "../../kernel/errors.ts";
 
 /** What the data API and `run_sql` can answer beyond the kernel's own errors. */
 export const dataErrors = defineErrors({
-  APP_PAUSED: {
-    status: 503,
-    message: "The app is paused; its data is not served.",
-    remediation:
-      "Resume it (PATCH /v1/<app_id>/config/pause, manage_app action pause with paused false), then try again.",
-  },
   AUTH_IMPERSONATION_FORBIDDEN: {
     status: 403,
     message: "Only an API key may act as somebody else.",

@@ -6,10 +6,11 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
 /** Numbers of no more digits than this are exact as JavaScript numbers. */
 const SAFE_DIGITS = 15;
 
-const keepDigits: Reviver = (_key, value, { source }) =>
-  typeof value === "number" && source !== undefined && source.length > SAFE_DIGITS && String(value) !== source
-    ? rawJSON(source)
-    : value;
+const keepDigits: Reviver = (_key, value, { source }) => {
+  if (typeof value !== "number" || source === undefined) return value;
+  const lossy = source.length > SAFE_DIGITS ? String(value) !== source : !Number.isFinite(value);
+  return lossy ? rawJSON(source) : value;
+};
 
 /**
  * Parses JSON so that `JSON.stringify` writes every number with the digits it had: a bigint or numeric too long for a

@@ -7,10 +7,7 @@ const AUTHORS = ["aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-800
 beforeAll(async () => {
   library = await openLibrary();
   const [first, second] = AUTHORS;
-  await library.owner(
-    `insert into authors values ($1, 'Le Guin', null), ($2, 'Lem', $1)`,
-    [first, second],
-  );
+  await library.owner(`insert into authors values ($1, 'Le Guin', null), ($2, 'Lem', $1)`, [first, second]);
   await library.owner(
     `insert into books (owner_id, author_id, editor_id, title, isbn, pages, price, big, tags, meta, raw, mood, published, shelf)
      values
@@ -55,7 +52,10 @@ describe("who sees what", () => {
     expect((await as("anon")).json).toEqual([]);
     expect((await as("user", BOB)).json).toHaveLength(1);
     for (const wrong of [as("user"), as("usr", BOB), as("service"), as("anon", BOB), as("user", "")]) {
-      expect(await wrong).toMatchObject({ status: 400, json: { error: { code: "VALIDATION_INVALID_SCHEMA" } } });
+      expect(await wrong).toMatchObject({
+        status: 400,
+        json: { error: { code: "VALIDATION_INVALID_SCHEMA" } },
+      });
     }
     expect(await get("books", "service", { "x-butterbase-as-user": BOB })).toMatchObject({ status: 400 });
     expect(await get("books", ADA, { "x-butterbase-as-role": "anon" })).toMatchObject({
@@ -68,16 +68,28 @@ describe("who sees what", () => {
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, n) => titles("books?order=id", [ADA, BOB, "service"][n % 3]!)),
     );
-    answers.forEach((answer, n) => expect(answer).toHaveLength([2, 1, 3][n % 3]!));
+    expect(answers.map((answer) => answer.length)).toEqual(answers.map((_, n) => [2, 1, 3][n % 3]));
   });
 
   it("answers 503 while the app is paused and 401 for anonymous callers of a private app", async () => {
-    await library.test.apps.update(library.app.id, { paused_at: new Date().toISOString(), paused_reason: "rent" } as never);
+    await library.test.apps.update(library.app.id, {
+      paused_at: new Date().toISOString(),
+      paused_reason: "rent",
+    } as never);
     const paused = await get("books");
-    expect(paused).toMatchObject({ status: 503, json: { error: { code: "APP_PAUSED", details: { reason: "rent" } } } });
+    expect(paused).toMatchObject({
+      status: 503,
+      json: { error: { code: "APP_PAUSED", details: { reason: "rent" } } },
+    });
     expect(paused.headers["retry-after"]).toBe("60");
-    await library.test.apps.update(library.app.id, { paused_at: null, access_mode: "authenticated" } as never);
-    expect(await library.send("GET", "books")).toMatchObject({ status: 401, json: { error: { code: "AUTH_REQUIRED" } } });
+    await library.test.apps.update(library.app.id, {
+      paused_at: null,
+      access_mode: "authenticated",
+    } as never);
+    expect(await library.send("GET", "books")).toMatchObject({
+      status: 401,
+      json: { error: { code: "AUTH_REQUIRED" } },
+    });
     expect((await get("books", ADA)).status).toBe(200);
     await library.test.apps.update(library.app.id, { access_mode: "public" } as never);
   });
@@ -88,9 +100,9 @@ describe("filters", () => {
     ["pages=gt.204&pages=lt.387", ["Fiasko"]],
     ["title=eq.Solaris", ["Solaris"]],
     ["title=neq.Solaris", ["Dispossessed", "Fiasko"]],
-    ["title=like.%25is%25", ["Dispossessed", "Solaris", "Fiasko"].filter((t) => t.includes("is"))],
-    ["title=ilike.SOL%25", ["Solaris"]],
-    ["title=not.ilike.SOL%25", ["Dispossessed", "Fiasko"]],
+    ["title=like.%is%", ["Dispossessed", "Solaris"]],
+    ["title=ilike.SOL%", ["Solaris"]],
+    ["title=not.ilike.SOL%", ["Dispossessed", "Fiasko"]],
     ["price=is.null", ["Solaris"]],
     ["price=not.is.null", ["Dispossessed", "Fiasko"]],
     ["price=is.not_null", ["Dispossessed", "Fiasko"]],
@@ -101,7 +113,7 @@ describe("filters", () => {
     ["title=fts.solaris", ["Solaris"]],
     ["tags=cs.{sf}", ["Dispossessed", "Solaris"]],
     ['tags=cs.["a,b"]', ["Dispossessed"]],
-    ['tags=cd.{sf,x}', ["Solaris"]],
+    ["tags=cd.{sf,x}", ["Solaris"]],
     ["tags=eq.{sf}", ["Solaris"]],
     ["tags=in.({sf})", ["Solaris"]],
     ['meta=cs.{"n":1}', ["Dispossessed"]],
@@ -215,13 +227,20 @@ describe("select", () => {
   });
 
   it("hides columns a role may not read", async () => {
-    await library.owner("revoke select on authors from " + `${library.app.id}_anon`);
+    await library.owner(`revoke select on authors from ${library.app.id}_anon`);
     await library.owner(`grant select (id, name) on authors to ${library.app.id}_anon`);
     library.schema.forget(library.app.id);
     const anon = (path: string) => library.send("GET", path);
     expect((await anon("authors?name=eq.Lem")).json).toEqual([{ id: AUTHORS[1], name: "Lem" }]);
-    expect((await anon("authors?select=*&order=name&limit=1")).json).toEqual([{ id: AUTHORS[0], name: "Le Guin" }]);
-    for (const path of ["authors?select=mentor_id", "authors?order=mentor_id", "authors?mentor_id=is.null", "authors?select=authors!many(id)"]) {
+    expect((await anon("authors?select=*&order=name&limit=1")).json).toEqual([
+      { id: AUTHORS[0], name: "Le Guin" },
+    ]);
+    for (const path of [
+      "authors?select=mentor_id",
+      "authors?order=mentor_id",
+      "authors?mentor_id=is.null",
+      "authors?select=authors!many(id)",
+    ]) {
       expect(await anon(path), path).toMatchObject({ status: 403 });
     }
     expect((await get("authors?name=eq.Lem")).json[0]).toHaveProperty("mentor_id");
@@ -231,7 +250,10 @@ describe("select", () => {
 describe("one row", () => {
   it("is an object, or 404", async () => {
     expect((await get("books/2?select=title")).json).toEqual({ title: "Solaris" });
-    expect(await get("books/99")).toMatchObject({ status: 404, json: { error: { code: "RESOURCE_NOT_FOUND" } } });
+    expect(await get("books/99")).toMatchObject({
+      status: 404,
+      json: { error: { code: "RESOURCE_NOT_FOUND" } },
+    });
     expect(await get("books/3", ADA)).toMatchObject({ status: 404 });
     expect(await get("data/books/2")).toMatchObject({ status: 200 });
     expect((await get(`authors/${AUTHORS[0]}`)).json.name).toBe("Le Guin");
@@ -239,7 +261,10 @@ describe("one row", () => {
 
   it("needs a key of one column in its type's form", async () => {
     for (const path of ["books/abc", "authors/12", "parts/1", "heap/1"]) {
-      expect(await get(path), path).toMatchObject({ status: 400, json: { error: { code: "VALIDATION_INVALID_TYPE" } } });
+      expect(await get(path), path).toMatchObject({
+        status: 400,
+        json: { error: { code: "VALIDATION_INVALID_TYPE" } },
+      });
     }
   });
 });
@@ -249,7 +274,9 @@ describe("paging", () => {
     const page = await get("books?order=id&limit=2", "service", { prefer: "count=exact" });
     expect(page.headers["content-range"]).toBe("0-1/3");
     expect((await get("books?order=id&limit=2&offset=2")).headers["content-range"]).toBe("2-2/*");
-    expect((await get("books?id=eq.99", "service", { prefer: "count=exact" })).headers["content-range"]).toBe("*/0");
+    expect((await get("books?id=eq.99", "service", { prefer: "count=exact" })).headers["content-range"]).toBe(
+      "*/0",
+    );
     expect((await get("books", ADA, { prefer: "count=exact" })).headers["content-range"]).toBe("0-1/2");
     expect((await get("books?limit=0")).json).toEqual([]);
   });
@@ -272,13 +299,24 @@ describe("paging", () => {
       `insert into walk select n, (array['a', 'b', null])[n % 3 + 1], nullif(n % 7, 3) / 3.0,
        '2026-01-01'::timestamptz + (n % 5) * interval '1 microsecond' from generate_series(1, 97) n`,
     );
-    const orders = ["id", "id.desc", "kind,id", "kind.desc,score.asc.nullsfirst", "at", "at.desc,id.desc", "score.desc.nullslast,kind.nullsfirst", "at,score"];
+    const orders = [
+      "id",
+      "id.desc",
+      "kind,id",
+      "kind.desc,score.asc.nullsfirst",
+      "at",
+      "at.desc,id.desc",
+      "score.desc.nullslast,kind.nullsfirst",
+      "at,score",
+    ];
     for (const order of orders) {
       const all = (await get(`walk?order=${order},id`)).json.map((row: { id: number }) => row.id);
       const seen: number[] = [];
       let cursor: string | undefined = "";
       for (let pages = 0; cursor !== undefined && pages < 30; pages++) {
-        const page = await get(`walk?order=${order}&limit=10&select=kind,n:id${cursor === "" ? "" : `&after=${cursor}`}`);
+        const page = await get(
+          `walk?order=${order}&limit=10&select=kind,n:id${cursor === "" ? "" : `&after=${cursor}`}`,
+        );
         seen.push(...page.json.map((row: { n: number }) => row.n));
         cursor = page.headers["x-ambit-next-cursor"];
       }
@@ -290,8 +328,16 @@ describe("paging", () => {
     const first = await get("books?order=id&limit=1");
     const cursor = first.headers["x-ambit-next-cursor"];
     expect(cursor).toBeDefined();
-    for (const path of [`books?order=title&after=${cursor}`, "books?order=id&after=abc", "heap?order=n&after=", `books?order=id&after=${Buffer.from('["id.asc.last",[{}]]').toString("base64url")}`]) {
-      expect(await get(path), path).toMatchObject({ status: 400, json: { error: { code: "VALIDATION_INVALID_CURSOR" } } });
+    for (const path of [
+      `books?order=title&after=${cursor}`,
+      "books?order=id&after=abc",
+      "heap?order=n&after=",
+      `books?order=id&after=${Buffer.from('["id.asc.last",[{}]]').toString("base64url")}`,
+    ]) {
+      expect(await get(path), path).toMatchObject({
+        status: 400,
+        json: { error: { code: "VALIDATION_INVALID_CURSOR" } },
+      });
     }
     expect((await get("heap?order=n&limit=1")).headers["x-ambit-next-cursor"]).toBeUndefined();
   });
@@ -305,7 +351,10 @@ describe("tables that change", () => {
     await library.owner("alter table brand_new add column extra text");
     expect((await get("brand_new?select=extra")).status).toBe(200);
     await library.owner("alter table brand_new drop column extra");
-    expect(await get("brand_new?select=extra")).toMatchObject({ status: 400, json: { error: { code: "VALIDATION_COLUMN_NOT_FOUND" } } });
+    expect(await get("brand_new?select=extra")).toMatchObject({
+      status: 400,
+      json: { error: { code: "VALIDATION_COLUMN_NOT_FOUND" } },
+    });
     await library.owner("drop table brand_new");
     expect(await get("brand_new")).toMatchObject({ status: 404 });
   });

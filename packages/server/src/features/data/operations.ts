@@ -105,12 +105,7 @@ const selectRows = (service: DataService) =>
         .optional()
         .describe("Columns and related tables: id,title,author:users(id,name),comments(*),meta->>colour"),
       order: z.string().optional().describe("created_at.desc,id.asc.nullslast"),
-      limit: z.number()
-        .int()
-        .min(0)
-        .max(limits.maxRows)
-        .optional()
-        .describe(`Default ${limits.defaultRows}`),
+      limit: z.number().int().min(0).max(limits.maxRows).optional().describe(`Default ${limits.defaultRows}`),
       offset: z.number().int().min(0).max(limits.maxOffset).optional(),
       after: z.string().optional().describe("next_cursor of the page before, with the same order"),
       count: z.boolean().optional().describe("Also count all rows that match"),

@@ -1,4 +1,4 @@
-import { describePgError, type PgErrorFacts } from "../../engines/postgres/pg-errors.ts";
+import type { PgErrorFacts } from "../../engines/postgres/pg-errors.ts";
 import { type AmbitError, errors } from "../../kernel/errors.ts";
 import { dataErrors } from "./errors.ts";
 
@@ -10,14 +10,15 @@ export interface ErrorAudience {
 type Translate = (facts: PgErrorFacts, audience: ErrorAudience, cause: unknown) => AmbitError;
 
 /**
- * The error a caller of the data API is told for an error of Postgres; anything else comes back as it is.
- * Values of rows the caller may not see are never in it: for callers under row-level security the detail is built
- * from names alone.
+ * The error a caller of the data API is told for an error of Postgres; null when there is none for it. Values of rows
+ * the caller may not see are never in it: for callers under row-level security the detail is built from names alone.
  */
-export function translatePgError(error: unknown, audience: ErrorAudience): unknown {
-  const facts = describePgError(error);
-  if (facts === null) return error;
-  return TRANSLATIONS[facts.kind]?.(facts, audience, error) ?? error;
+export function translatePgError(
+  facts: PgErrorFacts,
+  audience: ErrorAudience,
+  cause: unknown,
+): AmbitError | null {
+  return TRANSLATIONS[facts.kind]?.(facts, audience, cause) ?? null;
 }
 
 const TRANSLATIONS: Readonly<Record<PgErrorFacts["kind"], Translate | undefined>> = {
@@ -98,10 +99,9 @@ const keyOf = ({ keyColumns, constraint }: PgErrorFacts): string =>
   keyColumns.join(", ") || (constraint ?? "key");
 
 function foreignKeyMessage(facts: PgErrorFacts): string {
-  const other = facts.otherTable ?? "the other table";
-  return facts.detail?.includes("is still referenced")
-    ? `The row is still referenced from ${other}.`
-    : `No row of ${other} has this ${keyOf(facts)}.`;
+  return facts.stillReferenced
+    ? `The row is still referenced from ${facts.table}.`
+    : `The row referenced by ${keyOf(facts)} does not exist.`;
 }
 
 /** A policy that casts may fail on a row the caller can't see, and the message quotes what it failed on. */

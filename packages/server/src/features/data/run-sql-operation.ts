@@ -33,7 +33,7 @@ export const runSqlOperation = (service: DataService) =>
     output: z.object({
       columns: z.array(z.object({ name: z.string(), type: z.string() })),
       rows: z.array(z.record(z.string(), z.unknown())),
-      row_count: z.number().describe("Rows changed by a write, else rows in this answer"),
+      row_count: z.number().describe("Rows in this answer; for a write without RETURNING, rows changed"),
       truncated: z.boolean().describe("There were more rows than are here"),
     }),
     right: "view",

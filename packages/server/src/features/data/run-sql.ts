@@ -23,7 +23,7 @@ export interface SqlOrder {
 export interface SqlAnswer {
   readonly columns: { name: string; type: string }[];
   readonly rows: Record<string, unknown>[];
-  /** Rows changed by a write; else rows in this answer. */
+  /** Rows in this answer; for a write that answers none, rows changed. */
   readonly row_count: number;
   /** There were more rows than are here. */
   readonly truncated: boolean;
@@ -107,7 +107,7 @@ function answer(result: BoundedResult, types: readonly string[]): SqlAnswer {
   return {
     columns: names.map((name, index) => ({ name, type: types[index] ?? "" })),
     rows,
-    row_count: result.truncated ? rows.length : (result.affected ?? rows.length),
+    row_count: result.affected ?? rows.length,
     truncated: result.truncated,
   };
 }
@@ -139,7 +139,7 @@ function explain(error: unknown, text: string, allow: SqlOrder["allow"]): unknow
   const facts = describePgError(error);
   if (facts === null) return error;
   // Whoever may run SQL may run it as service, so nothing Postgres says is hidden from the caller.
-  if (TRANSLATED.has(facts.kind)) return translatePgError(error, { trusted: true });
+  if (TRANSLATED.has(facts.kind)) return translatePgError(facts, { trusted: true }, error);
   if (facts.kind === "timeout") {
     return errors.REQUEST_TIMEOUT({
       message: `The statement ran longer than ${limits.sqlStatementMs / 1_000} seconds.`,

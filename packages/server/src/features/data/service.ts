@@ -1,9 +1,11 @@
 import type { Platform } from "../../engines/platform.ts";
 import type { Identity } from "../../engines/postgres/database.ts";
 import type { RawResult, Statement } from "../../engines/postgres/one-trip.ts";
+import { describePgError } from "../../engines/postgres/pg-errors.ts";
 import { errors } from "../../kernel/errors.ts";
 import type { SchemaService } from "../schema/service.ts";
 import type { Query } from "./ast.ts";
+import { withKeyColumns } from "./constraint-columns.ts";
 import { encodeCursor } from "./cursor.ts";
 import { dataErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
@@ -106,7 +108,10 @@ export function createDataService(
         send(build({ schema: appId, tables, role: identity.role })),
       );
     } catch (error) {
-      throw translatePgError(error, { trusted: identity.role === "service" || identity.role === "owner" });
+      const facts = describePgError(error);
+      if (facts === null) throw error;
+      const trusted = identity.role === "service" || identity.role === "owner";
+      throw translatePgError(await withKeyColumns(database, appId, facts), { trusted }, error) ?? error;
     }
   };
 

@@ -32,6 +32,12 @@ export class Params {
   }
 }
 
+/**
+ * A statement's text, marked with the role it runs as. Postgres plans a prepared statement anew whenever the role
+ * changes under row-level security; with a text per role each role keeps its plan on a connection they share.
+ */
+export const textFor = ({ role }: SqlContext, text: string): string => `${text} /* ${role} */`;
+
 /** The qualified name of a table. */
 export const tableSql = (context: SqlContext, table: TableInfo): string =>
   `${quoteIdent(context.schema)}.${quoteIdent(table.name)}`;

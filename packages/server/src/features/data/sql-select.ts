@@ -13,6 +13,7 @@ import {
   type Scope,
   type SqlContext,
   tableSql,
+  textFor,
   visibleColumns,
 } from "./sql-scope.ts";
 import { rowSql, selectionSql } from "./sql-selection.ts";
@@ -67,7 +68,10 @@ export function buildList(
     options.count ? `(select count(*) from ${from}${whereSql(filters)}) as total` : "null::bigint as total",
   ];
   return {
-    statement: { text: bounded(`select ${answer.join(", ")} from ${rows}`), values: params.values },
+    statement: {
+      text: textFor(context, bounded(`select ${answer.join(", ")} from ${rows}`)),
+      values: params.values,
+    },
     limit,
     offset: query.offset,
     defaultLimit: query.limit === null,
@@ -85,7 +89,7 @@ export function buildGet(context: SqlContext, table: TableInfo, id: string, quer
   const where = filters === "" ? key : `${key} and ${filters}`;
   const row = `select ${rowSql(selection, "t")}::text as body from ${tableSql(context, table)} t where ${where}`;
   // OFFSET 0 keeps Postgres from rendering the row once for its length and once more for itself.
-  return { text: `select ${boundedBody} from (${row} offset 0) p`, values: params.values };
+  return { text: textFor(context, `select ${boundedBody} from (${row} offset 0) p`), values: params.values };
 }
 
 /** What an id looks like, by object id of the type: uuid; int8, int2, int4. Others are left to Postgres. */

@@ -6,7 +6,7 @@ import type { Query } from "./ast.ts";
 import { dataErrors } from "./errors.ts";
 import type { RowGroup } from "./rows.ts";
 import { filtersSql } from "./sql-filters.ts";
-import { Params, type Scope, type SqlContext, tableSql } from "./sql-scope.ts";
+import { Params, type Scope, type SqlContext, tableSql, textFor } from "./sql-scope.ts";
 import { boundedBody, idCondition } from "./sql-select.ts";
 import { rowSql, selectionSql } from "./sql-selection.ts";
 import { columnOf } from "./tables.ts";
@@ -46,7 +46,11 @@ export function buildInsert(
     .map((name) => `select ${order.returning ? "body" : "1"} from ${name}`)
     .join(" union all ");
   const answer = order.returning ? `select ${boundedBody} from (${union}) p` : union;
-  return { text: `with ${parts} ${answer}`, values: params.values, prepare: inserts.length === 1 };
+  return {
+    text: textFor(context, `with ${parts} ${answer}`),
+    values: params.values,
+    prepare: inserts.length === 1,
+  };
 }
 
 function sourceSql(group: RowGroup, { context, table, params }: Scope): string {
@@ -124,7 +128,10 @@ export function buildUpdate(
   const source = `json_populate_record(null::${tableSql(context, table)}, ${params.add(json)}::json) r`;
   const where = targetSql(target, "change", scope);
   const update = `update ${tableSql(context, table)} t set ${sets.join(", ")} from ${source} where ${where}`;
-  return { text: answering(target.query, update, answer, scope), values: params.values };
+  return {
+    text: textFor(context, answering(target.query, update, answer, scope)),
+    values: params.values,
+  };
 }
 
 /** Compiles a delete; the number of rows is in the command tag. */
@@ -138,7 +145,10 @@ export function buildDelete(
   const scope: Scope = { context, table, alias: "t", params };
   const where = targetSql(target, "delete", scope);
   const remove = `delete from ${tableSql(context, table)} t where ${where}`;
-  return { text: answering(target.query, remove, answer, scope), values: params.values };
+  return {
+    text: textFor(context, answering(target.query, remove, answer, scope)),
+    values: params.values,
+  };
 }
 
 function answering(query: Query, statement: string, answer: ChangeAnswer, scope: Scope): string {

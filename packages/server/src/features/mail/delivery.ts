@@ -13,6 +13,15 @@ export interface Delivery {
   stop(): Promise<void>;
 }
 
+const TRANSPORT = {
+  connectionTimeout: limits.smtpMs,
+  greetingTimeout: limits.smtpMs,
+  socketTimeout: limits.smtpMs,
+  // A letter is text of ours: nothing in it may make the transport read files or fetch URLs.
+  disableFileAccess: true,
+  disableUrlAccess: true,
+};
+
 /**
  * Mail leaves in order, one at a time, from any node. A mail is deleted once the server has taken it: after a crash
  * in between it goes out again, rather than never.
@@ -24,18 +33,7 @@ export function createDelivery(
 ): Delivery {
   const { database, clock, log, config, metrics } = platform;
   const given = metrics.counter("ambit_mail_given_up_total", "Mails the SMTP server would not take.");
-  const transport = createTransport(
-    {
-      url: smtpUrl,
-      connectionTimeout: limits.smtpMs,
-      greetingTimeout: limits.smtpMs,
-      socketTimeout: limits.smtpMs,
-      // A letter is text of ours: nothing in it may make the transport read files or fetch URLs.
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    },
-    { from: config.mailFrom },
-  );
+  const transport = createTransport({ url: smtpUrl, ...TRANSPORT }, { from: config.mailFrom });
   let running: Promise<void> | null = null;
   let again = false;
   let stopped = false;

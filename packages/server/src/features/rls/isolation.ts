@@ -4,7 +4,7 @@ import { rlsErrors } from "./errors.ts";
 import { installFillTrigger } from "./fill-trigger.ts";
 import { publicReadNames, userIsolationName } from "./names.ts";
 import { createPolicySql, dropPolicySql, type Policy } from "./policy.ts";
-import type { SecuredTable } from "./store.ts";
+import type { SecuredColumn, SecuredTable } from "./store.ts";
 
 /** "Each end user reaches only their own rows", as one request. */
 export interface Isolation {
@@ -16,29 +16,31 @@ export interface Isolation {
 }
 
 /** Type of the owner's column → what its value is compared with. */
-const CALLER: Readonly<Record<string, string>> = {
-  uuid: "current_user_id()::uuid",
-  text: "current_user_id()",
-  varchar: "current_user_id()",
-};
+const CALLER: ReadonlyMap<string, string> = new Map([
+  ["uuid", "current_user_id()::uuid"],
+  ["text", "current_user_id()"],
+  ["varchar", "current_user_id()"],
+]);
+
+/**
+ * The column that holds the id of a row's owner.
+ * @throws VALIDATION_COLUMN_NOT_FOUND, RLS_TYPE_MISMATCH where it can't hold one
+ */
+export function ownerColumn(table: SecuredTable, name: string): SecuredColumn {
+  const column = requireColumn(table, name);
+  if (CALLER.has(column.type)) return column;
+  throw rlsErrors.RLS_TYPE_MISMATCH({
+    message: `${table.name}.${name} is ${column.type}; the column that holds the user's id has to be uuid or text.`,
+    remediation: "Choose the column that holds the end user's id, or add one of type uuid or text.",
+  });
+}
 
 /**
  * The condition under which a row is the caller's own: plain, without a subquery around the function. The function
  * is stable and inlined, so an index on the column is used; and readers of the write-ahead log, who evaluate the
  * condition for many callers in one statement, can change the claims between rows.
  */
-export function ownRow(table: SecuredTable, column: string): string {
-  const type = table.columns[column];
-  if (type === undefined) throw missing(table, column);
-  const caller = CALLER[type];
-  if (caller === undefined) {
-    throw rlsErrors.RLS_TYPE_MISMATCH({
-      message: `${table.name}.${column} is ${type}; the column that holds the user's id has to be uuid or text.`,
-      remediation: "Choose the column that holds the end user's id, or add one of type uuid or text.",
-    });
-  }
-  return `${quoteIdent(column)} = ${caller}`;
-}
+const ownRow = (column: SecuredColumn): string => `${quoteIdent(column.name)} = ${CALLER.get(column.type)}`;
 
 /** Puts the policies and the fill trigger on a table that has row-level security. Repeating it changes nothing. */
 export async function isolate(
@@ -46,8 +48,9 @@ export async function isolate(
   table: SecuredTable,
   isolation: Isolation,
 ): Promise<{ policy: string; publicReads: string[] }> {
-  const { userColumn, publicReadColumn } = isolation;
-  const condition = ownRow(table, userColumn);
+  const { publicReadColumn } = isolation;
+  const owner = ownerColumn(table, isolation.userColumn);
+  const condition = ownRow(owner);
   const wanted: Policy[] = [
     {
       table: table.name,
@@ -66,14 +69,13 @@ export async function isolate(
     await tx.query(dropPolicySql(table.name, name));
   }
   for (const policy of wanted) await tx.query(createPolicySql(policy));
-  await installFillTrigger(tx, table.name, { name: userColumn, number: table.numbers[userColumn]! });
+  await installFillTrigger(tx, table.name, owner);
   const [own, ...open] = wanted.map(({ name }) => name);
   return { policy: own!, publicReads: open };
 }
 
 function publicReads(table: SecuredTable, column: string): Policy[] {
-  const type = table.columns[column];
-  if (type === undefined) throw missing(table, column);
+  const { type } = requireColumn(table, column);
   if (type !== "bool") {
     throw rlsErrors.RLS_TYPE_MISMATCH({
       message: `${table.name}.${column} is ${type}; public_read_column has to be boolean.`,
@@ -91,5 +93,10 @@ function publicReads(table: SecuredTable, column: string): Policy[] {
   }));
 }
 
-const missing = (table: SecuredTable, column: string) =>
-  rlsErrors.VALIDATION_COLUMN_NOT_FOUND({ message: `${table.name} has no column ${column.slice(0, 80)}.` });
+function requireColumn(table: SecuredTable, name: string): SecuredColumn {
+  const column = table.columns.get(name);
+  if (column !== undefined) return column;
+  throw rlsErrors.VALIDATION_COLUMN_NOT_FOUND({
+    message: `${table.name} has no column ${name.slice(0, 80)}.`,
+  });
+}

@@ -7,7 +7,7 @@ import type { SchemaService } from "../schema/service.ts";
 import { rlsErrors } from "./errors.ts";
 import { acceptExpression } from "./expression.ts";
 import { installFillTrigger, removeFillTrigger } from "./fill-trigger.ts";
-import { type Isolation, isolate, ownRow } from "./isolation.ts";
+import { type Isolation, isolate, ownerColumn } from "./isolation.ts";
 import { limits } from "./limits.ts";
 import { serviceBypassName } from "./names.ts";
 import {
@@ -89,7 +89,7 @@ export function createRlsService({ database }: Platform, schema: SchemaService):
         const policy = await acceptOrder(appId, order);
         await put(tx, appId, table, policy);
         if (order.userColumn !== undefined) {
-          await installFillTrigger(tx, table.name, fillColumn(table, order.userColumn));
+          await installFillTrigger(tx, table.name, ownerColumn(table, order.userColumn));
         }
         const switchedOn = table.rlsEnabled
           ? []
@@ -209,9 +209,4 @@ async function acceptPatch(
     using: using === undefined ? stored.using : await accept(appId, "using_expression", using),
     check: check === undefined ? stored.check : await accept(appId, "with_check_expression", check),
   };
-}
-
-function fillColumn(table: SecuredTable, name: string): { name: string; number: number } {
-  ownRow(table, name); // throws where the column can't hold a user's id
-  return { name, number: table.numbers[name]! };
 }

@@ -1,14 +1,19 @@
 import type { Database, Queryable } from "../../engines/postgres/database.ts";
 import type { Command, StoredPolicy } from "./policy.ts";
 
+export interface SecuredColumn {
+  readonly name: string;
+  /** As the catalogue has it, e.g. `uuid`, `int4`. */
+  readonly type: string;
+  /** Its place in the table, which no rename changes. */
+  readonly number: number;
+}
+
 /** A table as policies see it. */
 export interface SecuredTable {
   readonly name: string;
   readonly rlsEnabled: boolean;
-  /** Column → name of its type as the catalogue has it, e.g. `uuid`, `int4`. */
-  readonly columns: Readonly<Record<string, string>>;
-  /** Column → its number, which no rename changes. */
-  readonly numbers: Readonly<Record<string, number>>;
+  readonly columns: ReadonlyMap<string, SecuredColumn>;
   readonly policies: readonly StoredPolicy[];
 }
 
@@ -16,11 +21,10 @@ const TABLE_SQL = `
 select json_build_object(
   'name', c.relname,
   'rlsEnabled', c.relrowsecurity,
-  'columns', (select json_object_agg(a.attname, t.typname order by a.attnum)
+  'columns', coalesce((select json_agg(json_build_object('name', a.attname, 'type', t.typname, 'number', a.attnum)
+      order by a.attnum)
     from pg_attribute a join pg_type t on t.oid = a.atttypid
-    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
-  'numbers', (select json_object_agg(a.attname, a.attnum)
-    from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]'),
   'policies', coalesce((select json_agg(json_build_object(
       'table', p.tablename, 'name', p.policyname, 'command', p.cmd, 'roles', p.roles,
       'restrictive', p.permissive = 'RESTRICTIVE', 'using', p.qual, 'check', p.with_check) order by p.policyname)
@@ -31,8 +35,12 @@ where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p')`;
 
 /** The table inside a transaction of the app's owner; null when there is none. */
 export async function selectTable(tx: Queryable, appId: string, table: string): Promise<SecuredTable | null> {
-  const [row] = await tx.query<{ table: SecuredTable }>(TABLE_SQL, [appId, table]);
-  return row?.table ?? null;
+  const [row] = await tx.query<{ table: Omit<SecuredTable, "columns"> & { columns: SecuredColumn[] } }>(
+    TABLE_SQL,
+    [appId, table],
+  );
+  if (row === undefined) return null;
+  return { ...row.table, columns: new Map(row.table.columns.map((column) => [column.name, column])) };
 }
 
 /** A row of `pg_policies`. */

@@ -52,7 +52,7 @@ async function become(tx: Queryable, appId: string, role: PolicyRole): Promise<v
 }
 
 async function plan(tx: Queryable, table: SecuredTable, command: Exclude<Command, "ALL">): Promise<void> {
-  const [column = ""] = Object.keys(table.columns);
+  const [column = ""] = table.columns.keys();
   await tx.query("savepoint planning");
   try {
     await tx.query(`explain ${STATEMENTS[command](quoteIdent(table.name), quoteIdent(column))}`);

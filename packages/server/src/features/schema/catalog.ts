@@ -132,8 +132,10 @@ function toTable(table: CatalogTable, types: Types): TableModel {
     rlsEnabled: table.rlsEnabled,
     policies: table.policies,
     triggers: table.triggers,
-    sequences: Object.fromEntries(
-      columns.filter(({ sequence }) => sequence !== null).map(({ name, sequence }) => [name, sequence!]),
+    sequences: new Map(
+      columns
+        .filter(({ sequence }) => sequence !== null)
+        .map(({ name, sequence }) => [name, sequence!] as const),
     ),
   };
 }

@@ -17,33 +17,37 @@ export interface WrittenType {
   readonly serial: boolean;
 }
 
-const ALIASES: Readonly<Record<string, string>> = {
-  int: "integer",
-  int4: "integer",
-  int2: "smallint",
-  int8: "bigint",
-  bool: "boolean",
-  float4: "real",
-  float8: "double precision",
-  float: "double precision",
-  double: "double precision",
-  decimal: "numeric",
-  "character varying": "varchar",
-  character: "char",
-  "timestamp with time zone": "timestamptz",
-  "timestamp without time zone": "timestamp",
-  "time with time zone": "timetz",
-  "time without time zone": "time",
-};
+const ALIASES = new Map<string, string>(
+  Object.entries({
+    int: "integer",
+    int4: "integer",
+    int2: "smallint",
+    int8: "bigint",
+    bool: "boolean",
+    float4: "real",
+    float8: "double precision",
+    float: "double precision",
+    double: "double precision",
+    decimal: "numeric",
+    "character varying": "varchar",
+    character: "char",
+    "timestamp with time zone": "timestamptz",
+    "timestamp without time zone": "timestamp",
+    "time with time zone": "timetz",
+    "time without time zone": "time",
+  }),
+);
 
-const SERIALS: Readonly<Record<string, string>> = {
-  serial: "integer",
-  serial4: "integer",
-  bigserial: "bigint",
-  serial8: "bigint",
-  smallserial: "smallint",
-  serial2: "smallint",
-};
+const SERIALS = new Map<string, string>(
+  Object.entries({
+    serial: "integer",
+    serial4: "integer",
+    bigserial: "bigint",
+    serial8: "bigint",
+    smallserial: "smallint",
+    serial2: "smallint",
+  }),
+);
 
 /** Numbered types by the type of their column, to show them. */
 export const SERIAL_OF: Readonly<Record<string, string>> = {
@@ -65,45 +69,47 @@ const length = (args: Args) =>
   args.length === 0 || (args.length === 1 && within(args[0], 1, 10_485_760)) ? args : null;
 
 /** What may stand in a type's parentheses, and what that comes to; null when it may not. */
-const ARGUMENTS: Readonly<Record<string, (args: Args) => Args | null>> = {
-  text: none,
-  uuid: none,
-  boolean: none,
-  smallint: none,
-  integer: none,
-  bigint: none,
-  real: none,
-  "double precision": none,
-  date: none,
-  json: none,
-  jsonb: none,
-  bytea: none,
-  citext: none,
-  tsvector: none,
-  inet: none,
-  timestamptz: fraction,
-  timestamp: fraction,
-  time: fraction,
-  timetz: fraction,
-  interval: fraction,
-  varchar: length,
-  char: (args) => length(args.length === 0 ? [1] : args),
-  numeric(args) {
-    if (args.length === 0) return args;
-    const [precision, scale = 0] = args;
-    return args.length <= 2 && within(precision, 1, 1_000) && within(scale, -1_000, 1_000)
-      ? [precision!, scale]
-      : null;
-  },
-  vector: (args) => (args.length === 0 || (args.length === 1 && within(args[0], 1, 16_000)) ? args : null),
-};
+const ARGUMENTS = new Map<string, (args: Args) => Args | null>(
+  Object.entries({
+    text: none,
+    uuid: none,
+    boolean: none,
+    smallint: none,
+    integer: none,
+    bigint: none,
+    real: none,
+    "double precision": none,
+    date: none,
+    json: none,
+    jsonb: none,
+    bytea: none,
+    citext: none,
+    tsvector: none,
+    inet: none,
+    timestamptz: fraction,
+    timestamp: fraction,
+    time: fraction,
+    timetz: fraction,
+    interval: fraction,
+    varchar: length,
+    char: (args: Args) => length(args.length === 0 ? [1] : args),
+    numeric(args: Args) {
+      if (args.length === 0) return args;
+      const [precision, scale = 0] = args;
+      return args.length <= 2 && within(precision, 1, 1_000) && within(scale, -1_000, 1_000)
+        ? [precision!, scale]
+        : null;
+    },
+    vector: (args) => (args.length === 0 || (args.length === 1 && within(args[0], 1, 16_000)) ? args : null),
+  }),
+);
 
 /** Every type a document may name besides the app's enums, for messages and docs. */
-export const TYPE_NAMES: readonly string[] = [...Object.keys(ARGUMENTS), ...Object.keys(SERIALS)];
+export const TYPE_NAMES: readonly string[] = [...ARGUMENTS.keys(), ...SERIALS.keys()];
 
 /** Whether the name already means a type and so can't name an enum. */
 export const isTypeName = (name: string): boolean =>
-  name in ARGUMENTS || name in ALIASES || name in SERIALS || name === "bpchar";
+  ARGUMENTS.has(name) || ALIASES.has(name) || SERIALS.has(name) || name === "bpchar";
 
 const WRITTEN =
   /^([a-z_][a-z0-9_ ]*?)\s*(?:\(\s*(\d+(?:\s*,\s*-?\d+)?)\s*\))?(\s+with(?:out)? time zone)?((?:\s*\[\s*\d*\s*\])+|\s+array)?$/;
@@ -129,12 +135,12 @@ export function readType(
   const name = `${match[1]}${match[3] ?? ""}`;
   const args = match[2] === undefined ? [] : match[2].split(",").map(Number);
   const array = match[4] !== undefined;
-  const numbered = SERIALS[name];
+  const numbered = SERIALS.get(name);
   if (numbered !== undefined) {
     return args.length > 0 || array ? null : { type: compose(numbered, [], false), serial: true };
   }
-  const base = ALIASES[name] ?? name;
-  const allowed = Object.hasOwn(ARGUMENTS, base) ? ARGUMENTS[base] : undefined;
+  const base = ALIASES.get(name) ?? name;
+  const allowed = ARGUMENTS.get(base);
   if (allowed === undefined) {
     return enums.has(base) && args.length === 0 ? { type: compose(base, [], array), serial: false } : null;
   }
@@ -145,7 +151,7 @@ export function readType(
 
 /** The type in SQL. Enum names are quoted; all others are words of Postgres or of an extension. */
 export function typeSql(type: ColumnType): string {
-  if (!Object.hasOwn(ARGUMENTS, type.base) && IDENTIFIER.test(type.base)) {
+  if (!ARGUMENTS.has(type.base) && IDENTIFIER.test(type.base)) {
     return `${quoteIdent(type.base)}${type.array ? "[]" : ""}`;
   }
   return type.text;

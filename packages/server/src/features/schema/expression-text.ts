@@ -51,14 +51,20 @@ function isTypeOf(written: string, type: ColumnType): boolean {
 
 /**
  * A default without the cast that Postgres adds to a literal of the column's own type: `'x'::text` → `'x'`,
- * `'-1'::integer` → `-1`.
+ * and a
+ * negative number without the quotes: `'-1'::integer` → `-1`.
  */
 export function plainDefault(text: string | null, type: ColumnType): string | null {
   if (text === null) return null;
   const bare = withoutOuterParens(text);
   if (/^null(?:\s*::.+)?$/is.test(bare)) return null;
   const cast = CAST_LITERAL.exec(bare);
-  if (cast === null || !isTypeOf(cast[2]!, type)) return bare;
+  if (cast === null) return bare;
   const number = NUMBER_LITERAL.exec(cast[1]!);
-  return number !== null && !type.array && NUMERIC_BASES.has(type.base) ? number[1]! : cast[1]!;
+  if (number !== null && !type.array && NUMERIC_BASES.has(type.base) && isNumeric(cast[2]!))
+    return number[1]!;
+  return isTypeOf(cast[2]!, type) ? cast[1]! : bare;
 }
+
+const isNumeric = (written: string): boolean =>
+  NUMERIC_BASES.has(readType(written, NO_ENUMS, EXTENSION_TYPES)?.type.text ?? "");

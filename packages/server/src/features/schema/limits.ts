@@ -25,7 +25,7 @@ export const limits = {
   /** One change of a schema, waiting for its turn included; below the time of an operation. */
   changeMs: 50_000,
   /** Waiting for a table that others are using. While a change waits, everyone behind it waits too. */
-  lockMs: 8_000,
+  lockMs: 5_000,
   /** How old the tables that readers are given may be. */
   cacheMs: 1_000,
 } as const;

@@ -79,7 +79,7 @@ export interface TableModel {
   readonly policies: readonly string[];
   readonly triggers: readonly string[];
   /** Sequence of each serial column: column → sequence. */
-  readonly sequences: Readonly<Record<string, string>>;
+  readonly sequences: ReadonlyMap<string, string>;
 }
 
 export interface SchemaModel {

@@ -18,22 +18,30 @@ export class Problems {
     if (message !== null) this.add(path, message);
   }
 
-  /** The value as the shape reads it; undefined, with the problems noted, when it does not fit. */
-  read<S extends z.ZodType>(shape: S, value: unknown, path: readonly PropertyKey[]): z.infer<S> | undefined {
+  /**
+   * The value as the shape reads it, with the problems noted. Fields that do not fit are left out, so that the rest
+   * can be looked at too; undefined when it does not fit even then.
+   */
+  read<S extends z.ZodObject>(
+    shape: S,
+    value: unknown,
+    path: readonly PropertyKey[],
+  ): z.infer<S> | undefined {
     const parsed = shape.safeParse(value);
     if (parsed.success) return parsed.data;
+    const wrong = new Set<PropertyKey>();
     for (const issue of parsed.error.issues) {
-      const at = [...path, ...issue.path];
-      if (issue.code === "unrecognized_keys") {
-        const known = "shape" in shape ? Object.keys(shape.shape as object).join(", ") : "";
-        for (const key of issue.keys)
-          this.add(
-            [...at, key],
-            `"${key}" is unknown here${known && issue.path.length === 0 ? `; known are ${known}` : ""}.`,
-          );
-      } else this.add(at, issue.message);
+      const unknown = issue.code === "unrecognized_keys" ? issue.keys : [];
+      for (const key of unknown)
+        this.add([...path, ...issue.path, key], unknownField(key, issue.path, shape));
+      if (unknown.length === 0) this.add([...path, ...issue.path], issue.message);
+      for (const key of [issue.path[0] ?? unknown].flat()) wrong.add(key);
     }
-    return undefined;
+    if (typeof value !== "object" || value === null) return undefined;
+    const rest = shape.safeParse(
+      Object.fromEntries(Object.entries(value).filter(([key]) => !wrong.has(key))),
+    );
+    return rest.success ? rest.data : undefined;
   }
 
   /** The error to throw; null when nothing is wrong. */
@@ -50,3 +58,6 @@ export class Problems {
 
 const pointerOf = (path: readonly PropertyKey[]): string =>
   path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+
+const unknownField = (key: string, path: readonly PropertyKey[], shape: z.ZodObject): string =>
+  `"${key}" is unknown here${path.length === 0 ? `; known are ${Object.keys(shape.shape).join(", ")}` : ""}.`;

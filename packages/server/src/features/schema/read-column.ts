@@ -126,7 +126,9 @@ export const referenceAction = (text: string | undefined): ReferenceAction =>
 function columnReference(
   table: string,
   column: string,
-  references: string | { table: string; column: string; onDelete?: string | undefined; onUpdate?: string | undefined },
+  references:
+    | string
+    | { table: string; column: string; onDelete?: string | undefined; onUpdate?: string | undefined },
 ): ForeignKeyModel {
   const [refTable = "", refColumn = ""] =
     typeof references === "string" ? references.split(".") : [references.table, references.column];

@@ -9,6 +9,7 @@ import type { SchemaModel } from "./model.ts";
 import { type MigrationRow, selectMigrations, settleMigrations } from "./store.ts";
 import { readTables, type TableInfo } from "./tables.ts";
 
+export { IDENTIFIER } from "./identifiers.ts";
 export type { ColumnInfo, TableInfo } from "./tables.ts";
 
 export interface SchemaService {

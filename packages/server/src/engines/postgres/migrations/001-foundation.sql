@@ -1,8 +1,12 @@
 -- Roles that policies name. They own nothing and hold no grants; each app's own roles are members of them.
-do $$ begin
-  if not exists (select from pg_roles where rolname = 'butterbase_anon') then create role butterbase_anon nologin; end if;
-  if not exists (select from pg_roles where rolname = 'butterbase_user') then create role butterbase_user nologin; end if;
-  if not exists (select from pg_roles where rolname = 'butterbase_service') then create role butterbase_service nologin; end if;
+-- They belong to the whole server: another database of it may be making them at this moment.
+do $$ declare name text; begin
+  foreach name in array array['butterbase_anon', 'butterbase_user', 'butterbase_service'] loop
+    begin
+      if not exists (select from pg_roles where rolname = name) then execute format('create role %I nologin', name); end if;
+    exception when duplicate_object or unique_violation then null;
+    end;
+  end loop;
 end $$;
 
 -- Nobody but Ambit reaches this database or leaves anything in it unless granted. Temporary tables would shadow an

@@ -42,6 +42,7 @@ create table ambit.auth_sessions (
   expires_at timestamptz not null
 );
 create index auth_sessions_user on ambit.auth_sessions (user_id);
+create index auth_sessions_expiry on ambit.auth_sessions (expires_at);
 
 -- Every refresh token of a family by its SHA-256, the used ones too: that is how a second use is recognised.
 create table ambit.auth_refresh_tokens (

@@ -2,7 +2,12 @@ import type { FastifyInstance } from "fastify";
 import { registerDataRoutes } from "../../../doors/http/data-routes.ts";
 import { createHttpServer } from "../../../doors/http/server.ts";
 import type { App } from "../../../kernel/operation.ts";
-import { ANONYMOUS, type KeyPrincipal, type Principal, type UserPrincipal } from "../../../kernel/principal.ts";
+import {
+  ANONYMOUS,
+  type KeyPrincipal,
+  type Principal,
+  type UserPrincipal,
+} from "../../../kernel/principal.ts";
 import { type TestPlatform, testPlatform } from "../../../testing/platform.ts";
 import { createSchemaService, type SchemaService } from "../../schema/service.ts";
 import { createDataService, type DataService } from "../service.ts";

@@ -89,7 +89,7 @@ function planType(
     loss,
   );
   if (now.serial && column.serial) {
-    const sequence = quoteIdent(actual.sequences[column.name]!);
+    const sequence = quoteIdent(actual.sequences.get(column.name)!);
     out.add(
       "alterColumn",
       `alter sequence ${sequence} as ${type}`,
@@ -112,7 +112,7 @@ function planValues(change: ColumnChange, form: ColumnModel | undefined): void {
     alter("drop default", "Stop numbering");
     out.add(
       "alterColumn",
-      `drop sequence ${quoteIdent(actual.sequences[column.name]!)}`,
+      `drop sequence ${quoteIdent(actual.sequences.get(column.name)!)}`,
       `Drop the sequence of ${table}.${column.name}`,
     );
   }

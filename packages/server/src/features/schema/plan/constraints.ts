@@ -3,7 +3,7 @@ import type { Canonical } from "../canonical.ts";
 import { alterTable, checkSql, foreignKeySql, primaryKeySql, uniqueSql } from "../ddl.ts";
 import type { DeclaredTable } from "../document.ts";
 import { nameOf } from "../identifiers.ts";
-import type { CheckModel, TableModel } from "../model.ts";
+import type { CheckModel, ForeignKeyModel, TableModel } from "../model.ts";
 import { sameForeignKey, sameList, sameText } from "../same.ts";
 import type { Phase, StatementList } from "./statement.ts";
 
@@ -14,7 +14,8 @@ interface Named {
 /** How one kind of constraint of a table changes. */
 interface Change<C extends Named> {
   readonly label: string;
-  readonly phase: Phase;
+  readonly addIn: Phase;
+  readonly dropIn: Phase;
   readonly actual: readonly C[];
   readonly declared: readonly C[];
   /** Named in the document's `_drop…` list. */
@@ -35,7 +36,8 @@ export function planConstraints(
   const forms = canonical.get(declared.name);
   planKind(out, declared, {
     label: "unique constraint",
-    phase: "constrain",
+    addIn: "constrain",
+    dropIn: "unlink",
     actual: actual.uniques,
     declared: declared.uniques,
     dropped: declared.drop.uniques,
@@ -45,7 +47,8 @@ export function planConstraints(
   });
   planKind<CheckModel>(out, declared, {
     label: "check",
-    phase: "constrain",
+    addIn: "constrain",
+    dropIn: "unlink",
     actual: actual.checks,
     declared: declared.checks,
     dropped: declared.drop.checks,
@@ -57,7 +60,8 @@ export function planConstraints(
   });
   planKind(out, declared, {
     label: "foreign key",
-    phase: "link",
+    addIn: "link",
+    dropIn: "unlinkForeignKey",
     actual: actual.foreignKeys,
     declared: declared.foreignKeys,
     dropped: declared.drop.foreignKeys,
@@ -68,6 +72,11 @@ export function planConstraints(
   planPrimaryKey(out, declared, actual);
 }
 
+/** A foreign key on a column that goes would go with it, but perhaps later than the key it refers to. */
+const goesWithColumn = (constraint: Named, table: DeclaredTable): boolean =>
+  "refTable" in constraint &&
+  (constraint as ForeignKeyModel).columns.some((column) => table.drop.columns.has(column));
+
 function planKind<C extends Named>(out: StatementList, table: DeclaredTable, change: Change<C>): void {
   const wanted = new Map(change.declared.map((constraint) => [constraint.name, constraint]));
   const own = new Set(table.columns.map((column) => change.ownName(table.name, column.name)));
@@ -75,9 +84,14 @@ function planKind<C extends Named>(out: StatementList, table: DeclaredTable, cha
   for (const now of change.actual) {
     const next = wanted.get(now.name);
     if (next !== undefined && change.same(now, next)) satisfied.add(now.name);
-    else if (next !== undefined || own.has(now.name) || change.dropped.has(now.name)) {
+    else if (
+      next !== undefined ||
+      own.has(now.name) ||
+      change.dropped.has(now.name) ||
+      goesWithColumn(now, table)
+    ) {
       out.add(
-        "unlink",
+        change.dropIn,
         alterTable(table.name, `drop constraint ${quoteIdent(now.name)}`),
         `Drop ${change.label} ${now.name} of ${table.name}`,
       );
@@ -86,7 +100,7 @@ function planKind<C extends Named>(out: StatementList, table: DeclaredTable, cha
   for (const constraint of change.declared) {
     if (satisfied.has(constraint.name)) continue;
     out.add(
-      change.phase,
+      change.addIn,
       alterTable(table.name, `add ${change.sql(constraint)}`),
       `Add ${change.label} ${constraint.name} to ${table.name}`,
     );

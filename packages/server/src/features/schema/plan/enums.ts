@@ -1,7 +1,7 @@
 import { quoteIdent, quoteLiteral } from "../../../engines/postgres/quote.ts";
 import { alterTable } from "../ddl.ts";
 import type { Declared } from "../document.ts";
-import type { SchemaModel } from "../model.ts";
+import type { ColumnModel, SchemaModel } from "../model.ts";
 import type { StatementList } from "./statement.ts";
 
 const valueList = (values: readonly string[]): string =>
@@ -33,7 +33,7 @@ export function planEnums(out: StatementList, declared: Declared, actual: Schema
       (value) => used.includes(quoteLiteral(value).trim()) || used.includes(JSON.stringify(value)),
     );
     if (removed.length > 0 || reordered || usedNow) {
-      replaceEnum(out, name, values, actual, removed, asked);
+      replaceEnum(out, declared, name, actual, removed, asked);
     } else addValues(out, name, values, present);
   }
   for (const name of declared.dropEnums) {
@@ -63,16 +63,23 @@ function addValues(
   }
 }
 
+/** The default a column is to have; the one it has may be a value that goes. */
+const defaultAfter = (declared: Declared, table: string, column: ColumnModel): string | null => {
+  const columns = declared.tables.find(({ name }) => name === table)?.columns;
+  return (columns?.find(({ name }) => name === column.name) ?? column).default;
+};
+
 /** Makes the enum anew and moves every column over; rows that hold a removed value make it fail. */
 function replaceEnum(
   out: StatementList,
+  declared: Declared,
   name: string,
-  values: readonly string[],
   actual: SchemaModel,
   removed: readonly string[],
   asked: boolean,
 ): void {
   const old = "_ambit_old_enum";
+  const values = declared.enums.get(name)!;
   const type = quoteIdent(name);
   out.add("addType", `alter type ${type} rename to ${quoteIdent(old)}`, `Set enum ${name} aside`);
   const loss = removed.length > 0 ? { asked } : null;
@@ -93,7 +100,8 @@ function replaceEnum(
         `type ${type}${brackets} using ${quoteIdent(column.name)}::text${brackets}::${type}${brackets}`,
         `Move to the new ${name}:`,
       );
-      if (column.default !== null) alter(`set default (${column.default})`, "Put back the default of");
+      const next = defaultAfter(declared, table.name, column);
+      if (column.default !== null && next !== null) alter(`set default (${next})`, "Put back the default of");
     }
   }
   out.add("addType", `drop type ${quoteIdent(old)}`, `Drop the old enum ${name}`);

@@ -118,8 +118,8 @@ function renameParts(
       : part.name;
     return { ...part, name, columns: part.columns.map(renamed) };
   };
-  const sequences: Record<string, string> = {};
-  for (const [column, sequence] of Object.entries(before.sequences)) {
+  const sequences = new Map<string, string>();
+  for (const [column, sequence] of before.sequences) {
     const is = nameOf.sequence(after.name, renamed(column));
     const follows = sequence === nameOf.sequence(before.name, column) && sequence !== is;
     if (follows)
@@ -128,7 +128,7 @@ function renameParts(
         `alter sequence ${quoteIdent(sequence)} rename to ${quoteIdent(is)}`,
         `Rename sequence ${sequence} to ${is}`,
       );
-    sequences[renamed(column)] = follows ? is : sequence;
+    sequences.set(renamed(column), follows ? is : sequence);
   }
   const { primaryKey } = before;
   return {

@@ -12,8 +12,9 @@ export interface Statement {
 export const PHASES = [
   "rename",
   "addType",
-  "unlink",
+  "unlinkForeignKey",
   "dropTable",
+  "unlink",
   "dropColumn",
   "createTable",
   "addColumn",

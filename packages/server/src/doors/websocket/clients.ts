@@ -1,0 +1,136 @@
+import { heartbeatFrame } from "../../features/realtime/frames.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import { AmbitError } from "../../kernel/errors.ts";
+import type { Log } from "../../kernel/log.ts";
+import type { App } from "../../kernel/operation.ts";
+import type { Principal } from "../../kernel/principal.ts";
+import type { ResolvePrincipal } from "../principal.ts";
+import type { ClientSocket } from "./client-socket.ts";
+import { limits } from "./limits.ts";
+import { type Ending, endingFor, signedOut } from "./standing.ts";
+
+export interface ClientsPorts {
+  findApp(reference: string): Promise<App | null>;
+  readonly resolvePrincipal: ResolvePrincipal;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The open connections of this node, by app: keeps them alive, and closes those that may not stand any more. */
+export class Clients {
+  readonly #ports: ClientsPorts;
+  readonly #byApp = new Map<string, Set<ClientSocket>>();
+  readonly #timers: NodeJS.Timeout[];
+  #checking = false;
+  #count = 0;
+
+  constructor(ports: ClientsPorts) {
+    this.#ports = ports;
+    this.#timers = [
+      setInterval(() => this.#heartbeat(), limits.heartbeatMs).unref(),
+      setInterval(() => void this.recheck("keys"), limits.recheckMs).unref(),
+    ];
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  countOf(appId: string): number {
+    return this.#byApp.get(appId)?.size ?? 0;
+  }
+
+  add(socket: ClientSocket): void {
+    let sockets = this.#byApp.get(socket.appId);
+    if (sockets === undefined) {
+      sockets = new Set();
+      this.#byApp.set(socket.appId, sockets);
+    }
+    sockets.add(socket);
+    this.#count += 1;
+  }
+
+  remove(socket: ClientSocket): void {
+    const sockets = this.#byApp.get(socket.appId);
+    if (!sockets?.delete(socket)) return;
+    this.#count -= 1;
+    if (sockets.size === 0) this.#byApp.delete(socket.appId);
+  }
+
+  /** Closes the connections of an end user's session. */
+  endSession(sessionId: string): void {
+    for (const socket of this.#all()) {
+      const { principal } = socket.credential;
+      if (principal.kind === "user" && principal.claims.sid === sessionId) socket.end(signedOut);
+    }
+  }
+
+  /**
+   * Asks of every connection whether it may stand. Keys are looked up again; end users' sessions only with `all`,
+   * since their end is told by itself.
+   */
+  async recheck(whose: "keys" | "all"): Promise<void> {
+    if (this.#checking && whose === "keys") return;
+    this.#checking = true;
+    try {
+      for (const appId of [...this.#byApp.keys()]) await this.recheckApp(appId, whose);
+    } finally {
+      this.#checking = false;
+    }
+  }
+
+  async recheckApp(appId: string, whose: "keys" | "all"): Promise<void> {
+    let app: App | null;
+    try {
+      app = await this.#ports.findApp(appId);
+    } catch (error) {
+      // An app that is being deleted says so; anything else is the database's trouble and not the client's.
+      if (!(error instanceof AmbitError) || error.status !== 410) return;
+      app = null;
+    }
+    for (const socket of [...(this.#byApp.get(appId) ?? [])]) {
+      const ending = endingFor(app, socket.credential.principal, this.#ports.clock());
+      if (ending !== null) socket.end(ending);
+    }
+    for (const socket of [...(this.#byApp.get(appId) ?? [])]) {
+      const { kind } = socket.credential.principal;
+      if (kind === "key" || (kind === "user" && whose === "all")) await this.#reauthenticate(socket, app);
+    }
+  }
+
+  /** Closes every connection because the server stops. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const socket of this.#all()) socket.goAway();
+    const giveUpAt = performance.now() + limits.stopMs;
+    while (this.#count > 0 && performance.now() < giveUpAt)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const socket of this.#all()) socket.terminate();
+  }
+
+  #all(): ClientSocket[] {
+    return [...this.#byApp.values()].flatMap((sockets) => [...sockets]);
+  }
+
+  async #reauthenticate(socket: ClientSocket, app: App | null): Promise<void> {
+    const { credential } = socket;
+    let ending: Ending | null;
+    try {
+      const principal: Principal = await this.#ports.resolvePrincipal(
+        credential.authorization,
+        socket.appId,
+        credential.ip,
+      );
+      ending = endingFor(app, principal, this.#ports.clock());
+    } catch (error) {
+      if (!(error instanceof AmbitError) || (error.status !== 401 && error.status !== 403)) return;
+      ending = { ...signedOut, message: `Authentication failed: ${error.message}` };
+    }
+    if (ending !== null) socket.end(ending);
+  }
+
+  #heartbeat(): void {
+    const frame = heartbeatFrame(this.#ports.clock());
+    for (const socket of this.#all()) socket.heartbeat(frame);
+  }
+}

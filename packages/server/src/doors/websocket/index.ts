@@ -1,0 +1,1 @@
+export { attachRealtimeDoor, type RealtimeDoorDeps } from "./realtime-door.ts";

@@ -1,0 +1,169 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createRealtime } from "../../../features/realtime/index.ts";
+import type { RealtimeService } from "../../../features/realtime/service.ts";
+import { errors } from "../../../kernel/errors.ts";
+import { Metrics } from "../../../kernel/metrics.ts";
+import type { App } from "../../../kernel/operation.ts";
+import { ANONYMOUS, type Principal } from "../../../kernel/principal.ts";
+import { type TestPlatform, testPlatform } from "../../../testing/platform.ts";
+import { attachRealtimeDoor } from "../index.ts";
+import { TestClient } from "./client.ts";
+
+/** A key that is valid on the stage. */
+export const SERVICE_KEY = "bb_sk_service";
+
+/** A node: the feature behind a door of its own. */
+export interface Node {
+  readonly realtime: RealtimeService;
+  readonly metrics: Metrics;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Real Postgres, the feature, and the door on a real HTTP server; only tokens are made up. */
+export class Stage {
+  readonly world: TestPlatform;
+  readonly app: App;
+  readonly keys = new Set([SERVICE_KEY]);
+  readonly #revoked = new Set<() => void>();
+  readonly #clients = new Set<TestClient>();
+  readonly #nodes: Node[] = [];
+
+  constructor(world: TestPlatform, app: App) {
+    this.world = world;
+    this.app = app;
+  }
+
+  static async start(): Promise<Stage> {
+    const world = await testPlatform();
+    const stage = new Stage(world, await world.createApp());
+    await stage.startNode();
+    return stage;
+  }
+
+  get node(): Node {
+    return this.#nodes[0]!;
+  }
+
+  async startNode(): Promise<Node> {
+    const metrics = new Metrics();
+    const platform = { ...this.world.platform, metrics };
+    const { feature, service } = createRealtime(platform);
+    const server = createServer((_request, response) => response.end());
+    const door = attachRealtimeDoor(server, {
+      realtime: service,
+      metrics,
+      log: platform.log,
+      clock: platform.clock,
+      baseDomain: "localhost",
+      trustedProxies: 0,
+      publicUrl: platform.publicUrl,
+      findApp: (reference) => this.world.apps.find(reference),
+      resolvePrincipal: async (authorization, appId) => this.#resolve(authorization, appId),
+      onAppChanged: (listener) => this.world.apps.onChange(listener),
+      onKeyRevoked: (listener) => this.#revoked.add(listener),
+      onSessionEnded: () => {},
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await feature.start?.();
+    await service.ready();
+    const { port } = server.address() as AddressInfo;
+    const stop = async () => {
+      await door.close();
+      await feature.stop?.();
+      await new Promise((resolve) => server.close(resolve));
+    };
+    const node = { realtime: service, metrics, port, stop };
+    this.#nodes.push(node);
+    return node;
+  }
+
+  /** A token of an end user with these claims. */
+  userToken(claims: Record<string, unknown>, expiresAtMs = Date.now() + 3_600_000): string {
+    const payload = Buffer.from(JSON.stringify({ claims, expiresAtMs })).toString("base64url");
+    return `u.${payload}.s`;
+  }
+
+  revokeKey(key: string): void {
+    this.keys.delete(key);
+    for (const listener of this.#revoked) listener();
+  }
+
+  url(node: Node = this.node, app: App = this.app): string {
+    return `ws://127.0.0.1:${node.port}/v1/${app.id}/realtime`;
+  }
+
+  /** A connected client; `token` null connects anonymously. */
+  async connect(token: string | null, node: Node = this.node, app: App = this.app): Promise<TestClient> {
+    const query = token === null ? "" : `?token=${encodeURIComponent(token)}`;
+    const client = this.open(`${this.url(node, app)}${query}`);
+    await client.ofType("connected");
+    return client;
+  }
+
+  open(url: string, options?: ConstructorParameters<typeof TestClient>[1]): TestClient {
+    const client = new TestClient(url, options);
+    this.#clients.add(client);
+    return client;
+  }
+
+  /** DDL as the schema and policy features run it. */
+  async define(...statements: string[]): Promise<void> {
+    await this.world.platform.database.ownerTransaction(this.app.id, async (tx) => {
+      for (const statement of statements) await tx.query(statement);
+      await tx.query("select ambit_helpers.announce_change('test')");
+    });
+  }
+
+  /** One transaction with these statements, run by the owner: policies don't apply. */
+  async write(...statements: (string | { text: string; values: unknown[] })[]): Promise<void> {
+    await this.world.platform.database.ownerTransaction(this.app.id, async (tx) => {
+      for (const statement of statements) {
+        if (typeof statement === "string") await tx.query(statement);
+        else await tx.query(statement.text, statement.values);
+      }
+    });
+  }
+
+  /** Rows as JSON, as a caller sees them. */
+  async select(role: "anon" | "user" | "service", claims: Record<string, unknown> | null, query: string) {
+    const { rows } = await this.world.platform.database.asCaller(
+      this.app.id,
+      { role, claims },
+      { text: `select coalesce(json_agg(x), '[]')::text from (${query}) x`, values: [] },
+    );
+    return JSON.parse(rows[0]![0]!) as Record<string, unknown>[];
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.ws.terminate();
+    for (const node of this.#nodes) await node.stop();
+    await this.world.stop();
+  }
+
+  #resolve(authorization: string | undefined, appId: string | null): Principal {
+    if (authorization === undefined) return ANONYMOUS;
+    const token = authorization.replace(/^Bearer /, "");
+    if (token.startsWith("bb_sk_")) {
+      if (!this.keys.has(token)) throw errors.AUTH_INVALID_API_KEY();
+      const { organizationId } = this.world;
+      const scopes = ["*"];
+      return {
+        kind: "key",
+        keyId: token,
+        keyKind: "agent",
+        accountId: "a",
+        organizationId,
+        role: "owner",
+        scopes,
+        expiresAtMs: null,
+      };
+    }
+    const payload = /^u\.(.+)\.s$/.exec(token)?.[1];
+    if (payload === undefined) throw errors.AUTH_INVALID_TOKEN();
+    const { claims, expiresAtMs } = JSON.parse(Buffer.from(payload, "base64url").toString());
+    if (expiresAtMs <= Date.now()) throw errors.AUTH_END_USER_JWT_EXPIRED();
+    return { kind: "user", appId: appId!, userId: claims.sub, claims, expiresAtMs };
+  }
+}

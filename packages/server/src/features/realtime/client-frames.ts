@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { limits } from "./limits.ts";
+
+const table = z.string().min(1).max(63);
+const metadata = z.json().refine((value) => JSON.stringify(value).length <= limits.presenceMetadataChars, {
+  message: `is longer than ${limits.presenceMetadataChars} characters of JSON`,
+});
+
+/** Frames a client may send. Fields beyond these are ignored, so that newer clients still work. */
+const clientFrame = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("subscribe"),
+    table,
+    filter: z
+      .record(z.string(), z.json())
+      .refine((filter) => Object.keys(filter).length <= limits.filterColumns, {
+        message: `names more than ${limits.filterColumns} columns`,
+      })
+      .nullish(),
+  }),
+  z.object({ type: z.literal("unsubscribe"), table }),
+  z.object({ type: z.literal("presence_track"), metadata: metadata.optional() }),
+  z.object({ type: z.literal("presence_update"), metadata: metadata.optional() }),
+  z.object({ type: z.literal("event"), event: z.string().min(1).max(200), payload: z.json().optional() }),
+  z.object({ type: z.literal("auth"), token: z.string().min(1) }),
+]);
+
+export type ClientFrame = z.infer<typeof clientFrame>;
+
+/** The frame in a text message, or what is wrong with it in words for the client. */
+export function readClientFrame(text: string): { frame: ClientFrame } | { problem: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { problem: "The message is not valid JSON." };
+  }
+  const parsed = clientFrame.safeParse(value);
+  if (parsed.success) return { frame: parsed.data };
+  const [issue] = parsed.error.issues;
+  const field = issue?.path.join(".") ?? "";
+  if (field === "type") {
+    const types = clientFrame.options.map((option) => option.shape.type.value).join(", ");
+    return { problem: `Unknown message type: type is one of ${types}.` };
+  }
+  if (field === "") return { problem: "The message must be a JSON object with a type." };
+  return { problem: `The field ${field} is missing or wrong: ${issue?.message}` };
+}

@@ -1,0 +1,160 @@
+import type { Relation, Row } from "../../engines/postgres/replication/pgoutput.ts";
+import type { StreamEvent, Transaction } from "../../engines/postgres/replication/transactions.ts";
+import { errors } from "../../kernel/errors.ts";
+import { Channel, type ChannelPorts } from "./channel.ts";
+import { placeOf, type ResyncReason } from "./frames.ts";
+import { MARK_PREFIX, NOTICE_PREFIX, type Notice, OWN_NOTICE, readNotice } from "./messages.ts";
+import type { ChangeEntry } from "./queue.ts";
+
+export interface HubPorts extends Omit<ChannelPorts, "appId" | "load" | "mark"> {
+  load(appId: string, tables: readonly string[]): ReturnType<ChannelPorts["load"]>;
+  /** Writes a message into the log, outside of any transaction and flushed. */
+  writeMark(content: string): Promise<void>;
+  /** Names this process in its marks. */
+  readonly nodeId: string;
+  /** A notice of a change made by somebody else than this feature. */
+  onNotice(notice: Notice): void;
+  /** An end user's session was deleted. */
+  onSessionEnded(sessionId: string): void;
+}
+
+interface Waiter {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Deals the stream of committed transactions out to the channels of the apps that have connections. */
+export class Hub {
+  readonly #ports: HubPorts;
+  readonly #channels = new Map<string, Channel>();
+  readonly #marks = new Map<string, Waiter>();
+  #nextMark = 0;
+
+  constructor(ports: HubPorts) {
+    this.#ports = ports;
+  }
+
+  /** The app's channel; made when there is none. */
+  channel(appId: string): Channel {
+    let channel = this.#channels.get(appId);
+    if (channel === undefined) {
+      const load = (tables: readonly string[]) => this.#ports.load(appId, tables);
+      channel = new Channel({ ...this.#ports, appId, load, mark: () => this.#mark() });
+      this.#channels.set(appId, channel);
+    }
+    return channel;
+  }
+
+  /** Forgets an app's channel once nobody subscribes to anything. */
+  dropIfIdle(appId: string): void {
+    const channel = this.#channels.get(appId);
+    if (!channel?.idle) return;
+    channel.close();
+    this.#channels.delete(appId);
+  }
+
+  /** The channel, if the app has one. */
+  existing(appId: string): Channel | undefined {
+    return this.#channels.get(appId);
+  }
+
+  /** Takes one committed transaction, or part of one. Never waits. */
+  accept(transaction: Transaction): void {
+    for (const [at, event] of transaction.events.entries()) this.#acceptEvent(event, transaction, at);
+  }
+
+  /** Changes were lost: marks on their way won't arrive, and every client has to load afresh. */
+  reset(reason: ResyncReason): void {
+    const waiting = [...this.#marks.values()];
+    this.#marks.clear();
+    for (const channel of this.#channels.values()) channel.reset(reason);
+    for (const waiter of waiting) waiter.reject(errors.DATABASE_UNAVAILABLE());
+  }
+
+  close(): void {
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
+    for (const waiter of this.#marks.values()) waiter.reject(errors.DATABASE_UNAVAILABLE());
+    this.#marks.clear();
+  }
+
+  #acceptEvent(event: StreamEvent, transaction: Transaction, at: number): void {
+    switch (event.kind) {
+      case "message":
+        this.#acceptMessage(event.prefix, event.content);
+        return;
+      case "truncate":
+        for (const { schema, table } of event.relations) this.#channels.get(schema)?.truncated(table);
+        return;
+      default:
+        if (event.relation.schema === "ambit") this.#acceptOwn(event);
+        else this.#acceptChange(event, transaction, at);
+    }
+  }
+
+  #acceptChange(
+    event: Exclude<StreamEvent, { kind: "message" | "truncate" }>,
+    { commitLsn, commitTime, firstEvent }: Transaction,
+    at: number,
+  ): void {
+    const { relation, kind } = event;
+    this.#channels.get(relation.schema)?.change(relation.table, (): Omit<ChangeEntry, "seq"> => {
+      const before = kind === "insert" ? null : event.old;
+      const after = kind === "delete" ? null : event.new;
+      return {
+        kind,
+        table: relation.table,
+        relation,
+        old: before,
+        new: after,
+        place: placeOf(commitLsn, commitTime, firstEvent + at),
+        commitMs: commitTime.getTime(),
+        size: charsOf(before) + charsOf(after),
+      };
+    });
+  }
+
+  #acceptMessage(prefix: string, content: Buffer): void {
+    if (prefix === MARK_PREFIX) {
+      const id = content.toString();
+      this.#marks.get(id)?.resolve();
+      this.#marks.delete(id);
+    } else if (prefix === NOTICE_PREFIX) {
+      const notice = readNotice(content);
+      if (notice === null) return;
+      const tables = notice.resync ?? [];
+      this.#channels
+        .get(notice.app)
+        ?.notice(tables.length === 0 ? null : { tables, reason: "table_enabled" });
+      if (notice.what !== OWN_NOTICE) this.#ports.onNotice(notice);
+    }
+  }
+
+  #acceptOwn(event: Exclude<StreamEvent, { kind: "message" | "truncate" }>): void {
+    if (event.kind !== "delete" || event.relation.table !== "auth_sessions") return;
+    const id = valueIn(event.relation, event.old, "id");
+    if (id !== null) this.#ports.onSessionEnded(id);
+  }
+
+  #mark(): Promise<void> {
+    const id = `${this.#ports.nodeId}/${this.#nextMark++}`;
+    return new Promise((resolve, reject) => {
+      this.#marks.set(id, { resolve, reject });
+      this.#ports.writeMark(id).catch((error) => {
+        this.#marks.delete(id);
+        reject(error);
+      });
+    });
+  }
+}
+
+function valueIn(relation: Relation, row: Row, column: string): string | null {
+  const value = row[relation.columns.findIndex(({ name }) => name === column)];
+  return typeof value === "string" ? value : null;
+}
+
+function charsOf(row: Row | null): number {
+  let chars = 0;
+  if (row !== null) for (const value of row) if (typeof value === "string") chars += value.length;
+  return chars;
+}

@@ -1,0 +1,32 @@
+import type { Platform } from "../../engines/platform.ts";
+import type { Feature } from "../../kernel/operation.ts";
+import { realtimeErrors } from "./errors.ts";
+import { realtimeOperations } from "./operations.ts";
+import { createRealtimeService, type EventHandler, type RealtimeService } from "./service.ts";
+
+/** No app has functions for events. */
+const noHandler: EventHandler = async () => null;
+
+/** Live changes of tables. `onEvent` runs the functions that answer clients' events. */
+export function createRealtime(
+  platform: Platform,
+  { onEvent = noHandler }: { onEvent?: EventHandler } = {},
+): { feature: Feature; service: RealtimeService } {
+  const service = createRealtimeService(platform, onEvent);
+  const feature: Feature = {
+    name: "realtime",
+    operations: realtimeOperations(platform, service),
+    errors: realtimeErrors.entries,
+    tools: [
+      {
+        name: "manage_realtime",
+        title: "Manage realtime",
+        description:
+          'Switches live changes of tables on (configure) and off (disable), and shows what is on (get). Clients connect to websocket_url, send {"type":"subscribe","table":"messages"} and receive {"type":"change","table":"messages","op":"INSERT","record":{…}} for the rows that row-level security lets them see.',
+      },
+    ],
+    start: () => service.start(),
+    stop: () => service.stop(),
+  };
+  return { feature, service };
+}

@@ -1,0 +1,46 @@
+/** Limits of live changes. */
+export const limits = {
+  /** Tables named in one configure call. */
+  tablesPerCall: 100,
+  /** Waiting for a table's lock while it is being switched on; whoever writes to it meanwhile waits behind. */
+  tableLockMs: 5_000,
+  /** Tables one connection may subscribe to. */
+  subscriptionsPerConnection: 100,
+  /** Filters of one connection on one table. */
+  filtersPerTable: 50,
+  /** Columns named in one filter. */
+  filterColumns: 16,
+  /** A subscribe frame waits this long for the log to become readable. */
+  readyMs: 10_000,
+  /** What a connection shows the others about itself. */
+  presenceMetadataChars: 4_096,
+  /** Changes of one app judged and sent together. */
+  batchEntries: 1_000,
+  /** Characters of row text in one batch. */
+  batchChars: 4 * 1024 * 1024,
+  /** Characters of row text of one app that may wait; beyond that its clients are told to load afresh. */
+  queueChars: 32 * 1024 * 1024,
+  /** Entries of one app that may wait, whatever their size. */
+  queueEntries: 200_000,
+  /** Frames put into outboxes before they are handed over and other work gets its turn. */
+  framesPerTurn: 50_000,
+  /** Identities judged in one call. */
+  identitiesPerCall: 1_000,
+  /** Time after which one call returns with the identities it has judged so far. */
+  judgeCallMs: 500,
+  /** Time spent judging one batch of one table and role; what is undecided by then is not shown. */
+  judgeBatchMs: 20_000,
+  /** Pause before asking a database again that did not answer; doubles up to the second value. */
+  retryMs: 50,
+  retryMaxMs: 1_000,
+  /** How often a node says that it lives. */
+  nodeHeartbeatMs: 15_000,
+  /** Silence after which a node's replication slot is dropped, so that it holds back no log. */
+  nodeDeadMs: 60_000,
+  /** Attempts to drop a slot whose reader has just gone, one every `retryMs`. */
+  dropSlotTries: 20,
+  /** Pause before mending what a schema change broke is tried again. */
+  mendAgainMs: 5_000,
+  /** Pause after a failed attempt to open the stream of changes. */
+  reopenMs: 1_000,
+} as const;

@@ -1,0 +1,138 @@
+import { quoteIdent } from "../../engines/postgres/quote.ts";
+import type { Relation } from "../../engines/postgres/replication/pgoutput.ts";
+import type { Mask } from "./record.ts";
+
+/** The roles whose view of a table is limited. */
+export type ViewerRole = "anon" | "user";
+
+/** What decides over one row: SQL for `ambit_helpers.judge_rows`, and the columns it wants, in that order. */
+export interface Rule {
+  readonly query: string;
+  readonly columns: readonly string[];
+}
+
+/** What one role may see of a table. */
+export interface RoleView {
+  readonly rows: "all" | "none" | Rule;
+  readonly mask: Mask;
+}
+
+/** A table as realtime knows it at one point of the log. */
+export interface TableView {
+  readonly table: string;
+  /** False: there is no such table. */
+  readonly exists: boolean;
+  /** Its changes are broadcast. */
+  readonly enabled: boolean;
+  readonly columns: ReadonlySet<string>;
+  /** Names and types of the columns the log carries; equal for a relation of the same form. */
+  readonly form: string;
+  readonly roles: Readonly<Record<ViewerRole, RoleView>>;
+  /** Tables of the app that its policies read. */
+  readonly dependsOn: readonly string[];
+}
+
+/** A column as the catalogue describes it. */
+export interface CatalogColumn {
+  readonly name: string;
+  /** The type as SQL, in full. */
+  readonly type: string;
+  readonly typeOid: number;
+  readonly number: number;
+  /** A virtual generated column: the log does not carry it. */
+  readonly virtual: boolean;
+  /** Who has the privilege to select it. */
+  readonly anon: boolean;
+  readonly user: boolean;
+}
+
+/** A policy for SELECT as the catalogue describes it. */
+export interface CatalogPolicy {
+  readonly permissive: boolean;
+  /** The USING expression, all names in full. */
+  readonly expression: string;
+  readonly anon: boolean;
+  readonly user: boolean;
+  /** Numbers of the columns it names; 0 stands for the whole row. */
+  readonly columns: readonly number[];
+}
+
+export interface CatalogTable {
+  readonly table: string;
+  readonly enabled: boolean;
+  readonly rls: boolean;
+  readonly columns: readonly CatalogColumn[];
+  readonly policies: readonly CatalogPolicy[];
+  readonly dependsOn: readonly string[];
+}
+
+/** The form of a relation as the log describes it, to compare with a view's. */
+export const formOf = (relation: Relation): string =>
+  relation.columns.map((column) => `${column.name}:${column.typeOid}`).join("\0");
+
+export const noTable = (table: string): TableView => {
+  const nothing: RoleView = { rows: "none", mask: new Set() };
+  const roles = { anon: nothing, user: nothing };
+  return { table, exists: false, enabled: false, columns: new Set(), form: "", roles, dependsOn: [] };
+};
+
+/** What follows from the catalogue for each role. Pure. */
+export function viewOf(catalog: CatalogTable): TableView {
+  const logged = catalog.columns.filter((column) => !column.virtual);
+  return {
+    table: catalog.table,
+    exists: true,
+    enabled: catalog.enabled,
+    columns: new Set(logged.map((column) => column.name)),
+    form: logged.map((column) => `${column.name}:${column.typeOid}`).join("\0"),
+    roles: { anon: roleView(catalog, "anon"), user: roleView(catalog, "user") },
+    dependsOn: catalog.dependsOn,
+  };
+}
+
+function roleView(catalog: CatalogTable, role: ViewerRole): RoleView {
+  const readable = catalog.columns.filter((column) => column[role]);
+  const mask =
+    readable.length === catalog.columns.length ? null : new Set(readable.map((column) => column.name));
+  return { rows: readable.length === 0 ? "none" : rowsFor(catalog, role), mask };
+}
+
+/** PostgreSQL's rule (CREATE POLICY): any permissive policy and every restrictive one; none permissive, no rows. */
+function rowsFor(catalog: CatalogTable, role: ViewerRole): RoleView["rows"] {
+  if (!catalog.rls) return "all";
+  const policies = catalog.policies.filter((policy) => policy[role]);
+  const permissive = policies.filter((policy) => policy.permissive);
+  const restrictive = policies.filter((policy) => !policy.permissive);
+  if (permissive.length === 0) return "none";
+  if (restrictive.length === 0 && permissive.some((policy) => policy.expression === "true")) return "all";
+  const any = permissive.map((policy) => `(${policy.expression})`).join(" or ");
+  const condition = [`(${any})`, ...restrictive.map((policy) => `(${policy.expression})`)].join(" and ");
+  const numbers = new Set(policies.flatMap((policy) => policy.columns));
+  const named = catalog.columns.filter(
+    ({ number, virtual }) => !virtual && (numbers.has(number) || numbers.has(0)),
+  );
+  return { query: ruleQuery(catalog.table, named, condition), columns: named.map((column) => column.name) };
+}
+
+/**
+ * SQL that answers one `1` or `0` per row for rows given as texts. The rows stand under the table's own name, as
+ * policies name it. The condition is in the select list, not in WHERE: there no join can change the order of rows.
+ */
+function ruleQuery(table: string, columns: readonly CatalogColumn[], condition: string): string {
+  const cells = columns.map((column, at) => `ambit_row.c${at}::${column.type} as ${quoteIdent(column.name)}`);
+  const arrays = ["$1[1]", ...columns.map((_column, at) => `$1[${at + 2}]`)].map(
+    (cell) => `(${cell})::text[]`,
+  );
+  const names = ["c", ...columns.map((_column, at) => `c${at}`)].join(", ");
+  return (
+    `select string_agg(case when ${condition} then '1' else '0' end, '') ` +
+    `from (select ${cells.join(", ")} from unnest(${arrays.join(", ")}) as ambit_row(${names})) as ${quoteIdent(table)}`
+  );
+}
+
+/** Whether two views of a role show the same rows and columns, as far as the definitions tell. */
+export function sameRoleView(a: RoleView, b: RoleView): boolean {
+  const text = ({ rows, mask }: RoleView) =>
+    JSON.stringify([typeof rows === "string" ? rows : rows.query, mask === null ? null : [...mask].sort()]);
+  return text(a) === text(b);
+}
