@@ -3,6 +3,7 @@ import { registerDataRoutes } from "./doors/http/data-routes.ts";
 import type { Checks } from "./doors/http/health-routes.ts";
 import { mcpErrors, registerMcpRoutes } from "./doors/mcp/index.ts";
 import { createPrincipalResolver, type ResolvePrincipal } from "./doors/principal.ts";
+import { attachRealtimeDoor } from "./doors/websocket/index.ts";
 import type { Platform } from "./engines/platform.ts";
 import { createApps } from "./features/apps/index.ts";
 import type { AppsService } from "./features/apps/service.ts";
@@ -15,6 +16,7 @@ import { createKeys } from "./features/keys/index.ts";
 import { createKeysService, type KeysService } from "./features/keys/service.ts";
 import { createMail } from "./features/mail/index.ts";
 import { createOrganizations } from "./features/organizations/index.ts";
+import { createRealtime } from "./features/realtime/index.ts";
 import { createRls } from "./features/rls/index.ts";
 import { createSchema } from "./features/schema/index.ts";
 import { VERSION } from "./kernel/config.ts";
@@ -55,6 +57,7 @@ export function composeFeatures(platform: Platform): Composition {
   const data = createData(platform, { schema: schema.service });
   const mail = createMail(platform);
   const auth = createAuth(platform, { apps: apps.service, mail: mail.service, fetch });
+  const realtime = createRealtime(platform);
   const docs = createDocs(platform, {
     operations: () => features.flatMap((feature) => feature.operations),
     errors: () =>
@@ -67,6 +70,7 @@ export function composeFeatures(platform: Platform): Composition {
     schema.feature,
     rls.feature,
     data.feature,
+    realtime.feature,
     auth.feature,
     mail.feature,
     audit.feature,
@@ -83,7 +87,9 @@ export function composeFeatures(platform: Platform): Composition {
     audit: audit.service,
     keys: keysService,
     resolvePrincipal,
-    checks: {},
+    checks: {
+      realtime: async () => (realtime.service.streaming ? null : "the change stream is not connected"),
+    },
     registerDoors(fastify, pipeline) {
       const { clock, log, publicUrl } = platform;
       registerDataRoutes(fastify, { data: data.service, apps: apps.service, resolvePrincipal, clock });
@@ -97,6 +103,21 @@ export function composeFeatures(platform: Platform): Composition {
         version: VERSION,
         publicUrl,
       });
+      const door = attachRealtimeDoor(fastify.server, {
+        realtime: realtime.service,
+        metrics: platform.metrics,
+        baseDomain: platform.config.baseDomain,
+        trustedProxies: platform.config.trustedProxies,
+        resolvePrincipal,
+        clock,
+        log,
+        publicUrl,
+        findApp: (reference) => apps.service.find(reference),
+        onAppChanged: (listener) => apps.service.onChange(listener),
+        onKeyRevoked: (listener) => keysService.onRevoked(listener),
+        onSessionEnded: (listener) => auth.service.onSessionRevoked(listener),
+      });
+      fastify.addHook("preClose", () => door.close());
     },
   };
 }

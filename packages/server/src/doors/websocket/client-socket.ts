@@ -100,7 +100,10 @@ export class ClientSocket implements Transport {
 
   /** To be called once per heartbeat; a client not heard of since the last one is gone. */
   heartbeat(frame: Frame): void {
-    if (!this.#alive) return this.#ws.terminate();
+    if (!this.#alive) {
+      this.#ws.terminate();
+      return;
+    }
     this.#alive = false;
     this.send([frame]);
     this.#ws.ping();

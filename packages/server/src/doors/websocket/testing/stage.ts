@@ -24,26 +24,31 @@ export interface Node {
 /** Real Postgres, the feature, and the door on a real HTTP server; only tokens are made up. */
 export class Stage {
   readonly world: TestPlatform;
-  readonly app: App;
   readonly keys = new Set([SERVICE_KEY]);
   readonly #revoked = new Set<() => void>();
   readonly #clients = new Set<TestClient>();
   readonly #nodes: Node[] = [];
 
-  constructor(world: TestPlatform, app: App) {
+  constructor(world: TestPlatform) {
     this.world = world;
-    this.app = app;
   }
 
   static async start(): Promise<Stage> {
-    const world = await testPlatform();
-    const stage = new Stage(world, await world.createApp());
+    const stage = new Stage(await testPlatform());
     await stage.startNode();
     return stage;
   }
 
   get node(): Node {
     return this.#nodes[0]!;
+  }
+
+  /** An app of its own with these tables, those named being broadcast. */
+  async app(tables: readonly string[], ...statements: string[]): Promise<AppStage> {
+    const app = new AppStage(this, await this.world.createApp());
+    await app.define(...statements);
+    if (tables.length > 0) await this.node.realtime.enable(app.id, tables);
+    return app;
   }
 
   async startNode(): Promise<Node> {
@@ -90,50 +95,10 @@ export class Stage {
     for (const listener of this.#revoked) listener();
   }
 
-  url(node: Node = this.node, app: App = this.app): string {
-    return `ws://127.0.0.1:${node.port}/v1/${app.id}/realtime`;
-  }
-
-  /** A connected client; `token` null connects anonymously. */
-  async connect(token: string | null, node: Node = this.node, app: App = this.app): Promise<TestClient> {
-    const query = token === null ? "" : `?token=${encodeURIComponent(token)}`;
-    const client = this.open(`${this.url(node, app)}${query}`);
-    await client.ofType("connected");
-    return client;
-  }
-
   open(url: string, options?: ConstructorParameters<typeof TestClient>[1]): TestClient {
     const client = new TestClient(url, options);
     this.#clients.add(client);
     return client;
-  }
-
-  /** DDL as the schema and policy features run it. */
-  async define(...statements: string[]): Promise<void> {
-    await this.world.platform.database.ownerTransaction(this.app.id, async (tx) => {
-      for (const statement of statements) await tx.query(statement);
-      await tx.query("select ambit_helpers.announce_change('test')");
-    });
-  }
-
-  /** One transaction with these statements, run by the owner: policies don't apply. */
-  async write(...statements: (string | { text: string; values: unknown[] })[]): Promise<void> {
-    await this.world.platform.database.ownerTransaction(this.app.id, async (tx) => {
-      for (const statement of statements) {
-        if (typeof statement === "string") await tx.query(statement);
-        else await tx.query(statement.text, statement.values);
-      }
-    });
-  }
-
-  /** Rows as JSON, as a caller sees them. */
-  async select(role: "anon" | "user" | "service", claims: Record<string, unknown> | null, query: string) {
-    const { rows } = await this.world.platform.database.asCaller(
-      this.app.id,
-      { role, claims },
-      { text: `select coalesce(json_agg(x), '[]')::text from (${query}) x`, values: [] },
-    );
-    return JSON.parse(rows[0]![0]!) as Record<string, unknown>[];
   }
 
   async stop(): Promise<void> {
@@ -165,5 +130,66 @@ export class Stage {
     const { claims, expiresAtMs } = JSON.parse(Buffer.from(payload, "base64url").toString());
     if (expiresAtMs <= Date.now()) throw errors.AUTH_END_USER_JWT_EXPIRED();
     return { kind: "user", appId: appId!, userId: claims.sub, claims, expiresAtMs };
+  }
+}
+
+/** One app on the stage: its schema, its rows, its clients. */
+export class AppStage {
+  readonly app: App;
+  readonly #stage: Stage;
+
+  constructor(stage: Stage, app: App) {
+    this.#stage = stage;
+    this.app = app;
+  }
+
+  get id(): string {
+    return this.app.id;
+  }
+
+  url(node: Node = this.#stage.node): string {
+    return `ws://127.0.0.1:${node.port}/v1/${this.id}/realtime`;
+  }
+
+  /** A connected client; `token` null connects anonymously. */
+  async connect(token: string | null, node?: Node): Promise<TestClient> {
+    const query = token === null ? "" : `?token=${encodeURIComponent(token)}`;
+    const client = this.#stage.open(`${this.url(node)}${query}`);
+    await client.ofType("connected");
+    return client;
+  }
+
+  /** A client of an end user, or of the service, that subscribes to these tables. */
+  async subscriber(claims: Record<string, unknown> | "anon" | "service", ...tables: string[]): Promise<TestClient> {
+    const token = claims === "anon" ? null : claims === "service" ? SERVICE_KEY : this.#stage.userToken(claims);
+    const client = await this.connect(token);
+    for (const table of tables) await client.subscribe(table);
+    return client;
+  }
+
+  /** DDL as the schema and policy features run it. */
+  async define(...statements: string[]): Promise<void> {
+    await this.write(...statements, "select ambit_helpers.announce_change('test')");
+  }
+
+  /** One transaction with these statements, run by the owner: policies don't apply. */
+  async write(...statements: string[]): Promise<void> {
+    await this.#stage.world.platform.database.ownerTransaction(this.id, async (tx) => {
+      for (const statement of statements) await tx.query(statement);
+    });
+  }
+
+  /** Rows as a caller reads them. */
+  async select(
+    role: "anon" | "user" | "service",
+    claims: Record<string, unknown> | null,
+    query: string,
+  ): Promise<Record<string, unknown>[]> {
+    const { rows } = await this.#stage.world.platform.database.asCaller(
+      this.id,
+      { role, claims },
+      { text: `select coalesce(json_agg(x), '[]')::text from (${query}) x`, values: [] },
+    );
+    return JSON.parse(rows[0]![0]!);
   }
 }
