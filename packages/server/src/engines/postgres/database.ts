@@ -146,6 +146,8 @@ export class Database implements Queryable {
     pool.on("error", (error) =>
       this.#log.warn({ error: error.message }, "an idle database connection was lost"),
     );
+    // A connection may die while it is lent out and between two statements; the next statement then fails by itself.
+    pool.on("connect", (client) => client.on("error", () => {}));
     return pool;
   }
 
