@@ -36,6 +36,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (request.url.length > limits.urlChars) {
       throw errors.REQUEST_ERROR({ message: `The URL is longer than ${limits.urlChars} characters.` });
     }
+    if (request.url.split("?", 1)[0]!.includes("%00")) {
+      throw errors.REQUEST_ERROR({ message: "The path contains a null character." });
+    }
     await applyCors(request, reply, options.findApp, options.baseDomain);
   });
   fastify.addHook("onResponse", async (request, reply) => {

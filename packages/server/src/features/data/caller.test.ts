@@ -54,7 +54,7 @@ describe("decideCaller", () => {
     [{ asRole: "anon" }, { role: "anon", claims: null }],
     [
       { asRole: "user", asUser: "u9" },
-      { role: "user", claims: { sub: "u9" } },
+      { role: "user", claims: { sub: "u9", app_id: "app_one", role: "user" } },
     ],
     [{ principal: USER }, { role: "user", claims: USER.claims }],
     [{ principal: ANONYMOUS }, { role: "anon", claims: null }],

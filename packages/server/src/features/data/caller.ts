@@ -70,7 +70,7 @@ function decideKey({ principal, app, right, nowMs, asRole, asUser }: CallerQuest
   if (asUser.length > limits.userIdChars) {
     return badImpersonation(`X-Butterbase-As-User has more than ${limits.userIdChars} characters.`);
   }
-  return { identity: { role: "user", claims: { sub: asUser } } };
+  return { identity: { role: "user", claims: { sub: asUser, app_id: app.id, role: "user" } } };
 }
 
 const badImpersonation = (message: string): CallerDecision => ({

@@ -33,13 +33,13 @@ const columnKey = (key: string): string =>
 
 /** The filter texts one entry stands for, in the form of the query string. */
 function textsOf(key: string, value: Given): string[] {
-  if (isGroupKey(key)) return [String(value)];
+  if (isGroupKey(key)) return [plainText(value)];
   if (value === null) return ["is.null"];
   if (Array.isArray(value)) return [`in.${list(value)}`];
   if (typeof value === "object") {
     return Object.entries(value).map(([op, operand]) => `${op}.${operandText(op, operand)}`);
   }
-  const text = String(value);
+  const text = plainText(value);
   return [startsWithOperator(text) ? text : `eq.${text}`];
 }
 
@@ -48,12 +48,13 @@ const startsWithOperator = (text: string): boolean => {
   return dot > 0 && OPERATORS.includes(text.slice(0, dot));
 };
 
-function operandText(op: string, operand: unknown): string {
-  if (Array.isArray(operand) && (op === "in" || op === "not.in")) return list(operand);
-  return typeof operand === "object" && operand !== null ? JSON.stringify(operand) : String(operand);
-}
+const operandText = (op: string, operand: unknown): string =>
+  Array.isArray(operand) && (op === "in" || op === "not.in") ? list(operand) : plainText(operand);
+
+const plainText = (value: unknown): string =>
+  typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 
 const list = (values: readonly unknown[]): string =>
-  `(${values.map((value) => quote(String(value))).join(",")})`;
+  `(${values.map((value) => quote(plainText(value))).join(",")})`;
 
 const quote = (text: string): string => `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;

@@ -20,6 +20,8 @@ export const limits = {
   pathSteps: 16,
   /** Names in `select`, embedded ones included. */
   selectItems: 200,
+  /** Related tables in `select`. */
+  embeds: 10,
   /** Keys in `order`. */
   orderTerms: 16,
   /** A query string. */
@@ -50,6 +52,10 @@ export const limits = {
   sqlWireBytes: 16 * 1024 * 1024,
   /** One statement of `run_sql`. */
   sqlStatementMs: 10_000,
+  /** Statements of one app on connections of their own (`run_sql`, dry runs) at once, per node. */
+  ownSessions: 4,
+  /** Further ones that wait their turn. */
+  waitingSessions: 32,
   /** Parameters of one `run_sql` call. */
   sqlParams: 100,
 } as const;

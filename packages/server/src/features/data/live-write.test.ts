@@ -163,6 +163,19 @@ describe("insert", () => {
   });
 });
 
+describe("a table that changes", () => {
+  it("takes and gives the columns it has at the moment, on plans made before", async () => {
+    const sizes = async () => Object.keys((await send("POST", "heap", { n: 1 })).json);
+    for (let time = 0; time < 7; time++) expect(await sizes()).toEqual(["n", "word"]);
+    await library.owner("alter table heap add column extra text default 'e'");
+    expect(await sizes()).toEqual(["n", "word", "extra"]);
+    expect((await send("POST", "heap", { extra: "x" })).json.extra).toBe("x");
+    await library.owner("alter table heap drop column extra");
+    expect(await sizes()).toEqual(["n", "word"]);
+    expect(await send("POST", "heap", { extra: "x" })).toMatchObject({ status: 400 });
+  });
+});
+
 describe("upsert", () => {
   const merge = { headers: { prefer: "resolution=merge-duplicates" } };
   const ignore = { headers: { prefer: "resolution=ignore-duplicates" } };

@@ -332,6 +332,15 @@ describe("data.run_sql", () => {
     expect((await refusal("data.run_sql", { sql: huge })).code).toBe("RESPONSE_TOO_LARGE");
   });
 
+  it("makes calls wait rather than take every connection of the app", async () => {
+    const calls = Array.from({ length: 12 }, (_, n) =>
+      run("select $1::int as n from (select pg_column_size(repeat('x', 1000))) s", { params: [n] }),
+    );
+    const reads = Array.from({ length: 12 }, () => call("data.select", { table: "books", limit: 1 }));
+    expect((await Promise.all(calls)).map(({ rows }) => rows[0].n)).toEqual(calls.map((_, n) => n));
+    await Promise.all(reads);
+  });
+
   it("stops when the caller goes away", async () => {
     const gone = new AbortController();
     const slow = call(

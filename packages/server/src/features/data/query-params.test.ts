@@ -126,6 +126,7 @@ describe("parseQueryString", () => {
     `or=${"(and".repeat(10)}`,
     `or=(and${"(or".repeat(10)}(a.eq.1${")".repeat(12)}`,
     `select=${"a,".repeat(limits.selectItems)}a`,
+    `select=a(*)${",a(*)".repeat(limits.embeds)}`,
     `order=${"a,".repeat(limits.orderTerms)}a`,
     `a${"->b".repeat(limits.pathSteps + 1)}=eq.1`,
   ])("refuses %.60s", (text) => {

@@ -6,6 +6,12 @@ import { Scanner, SyntaxProblem } from "./scanner.ts";
 /** An alias becomes a name in SQL; nothing but these ever does. */
 const ALIAS = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
+/** What is left of the bounds of one `select`. */
+interface SelectBudget {
+  items: number;
+  embeds: number;
+}
+
 const STOPS = ",():!";
 
 /**
@@ -13,23 +19,23 @@ const STOPS = ",():!";
  */
 export function parseSelect(text: string): SelectItem[] {
   const scanner = new Scanner(text);
-  const items = readItems(scanner, { left: limits.selectItems }, 0);
+  const items = readItems(scanner, { items: limits.selectItems, embeds: limits.embeds }, 0);
   if (!scanner.done) throw new SyntaxProblem(`"${text.slice(scanner.at, scanner.at + 12)}" is left over`);
   return items;
 }
 
-function readItems(scanner: Scanner, budget: { left: number }, depth: number): SelectItem[] {
+function readItems(scanner: Scanner, budget: SelectBudget, depth: number): SelectItem[] {
   const items: SelectItem[] = [];
   do {
-    budget.left -= 1;
-    if (budget.left < 0) throw new SyntaxProblem(`select has at most ${limits.selectItems} items`);
+    budget.items -= 1;
+    if (budget.items < 0) throw new SyntaxProblem(`select has at most ${limits.selectItems} items`);
     items.push(readItem(scanner, budget, depth));
     scanner.spaces();
   } while (scanner.takes(","));
   return items;
 }
 
-function readItem(scanner: Scanner, budget: { left: number }, depth: number): SelectItem {
+function readItem(scanner: Scanner, budget: SelectBudget, depth: number): SelectItem {
   scanner.spaces();
   if (scanner.takes("*")) return { kind: "all" };
   const start = scanner.at;
@@ -51,11 +57,13 @@ function readEmbed(
   scanner: Scanner,
   relation: string,
   alias: string | null,
-  budget: { left: number },
+  budget: SelectBudget,
   depth: number,
 ): SelectItem {
   const hints: string[] = [];
   while (scanner.takes("!")) hints.push(readName(scanner, STOPS).text);
+  budget.embeds -= 1;
+  if (budget.embeds < 0) throw new SyntaxProblem(`select embeds at most ${limits.embeds} related tables`);
   if (depth > 0) throw new SyntaxProblem("related rows can be embedded one level deep");
   scanner.expect("(");
   const items = readItems(scanner, budget, depth + 1);

@@ -1,7 +1,9 @@
 import type pg from "pg";
-import type { Database, Identity } from "../../engines/postgres/database.ts";
+import { type Database, type Identity, isConnectionLoss } from "../../engines/postgres/database.ts";
 import { quoteIdent, quoteLiteral } from "../../engines/postgres/quote.ts";
 import { tenantRole } from "../../engines/postgres/tenant.ts";
+import { errors } from "../../kernel/errors.ts";
+import { createGate } from "./gate.ts";
 import { limits } from "./limits.ts";
 
 /** How a transaction on a connection of its own runs. */
@@ -13,9 +15,13 @@ export interface SessionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Connections of their own are bounded apart from the app's pool, whose place they must not take. */
+const sessions = createGate({ inside: limits.ownSessions, waiting: limits.waitingSessions });
+
 /**
  * Runs `work` as a caller of an app in one transaction, on a connection that is closed afterwards, so that whatever
  * the statement does to its session can reach nobody else. One statement takes at most `limits.sqlStatementMs`.
+ * @throws DATABASE_UNAVAILABLE when there is no connection to be had; QUOTA_RATE_LIMIT when too many wait.
  */
 export function inOwnSession<T>(
   database: Database,
@@ -24,9 +30,10 @@ export function inOwnSession<T>(
   { readOnly, commit, signal }: SessionOptions,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  return database.asLoginOnce(appId, async (client) => {
+  let connected = false;
+  const transaction = async (client: pg.Client) => {
+    connected = true;
     const cut = () => streamOf(client).destroy(signal?.reason);
-    signal?.throwIfAborted();
     signal?.addEventListener("abort", cut, { once: true });
     try {
       await client.query(beginAs(appId, identity, readOnly));
@@ -35,6 +42,15 @@ export function inOwnSession<T>(
       return result;
     } finally {
       signal?.removeEventListener("abort", cut);
+    }
+  };
+  return sessions.run(appId, async () => {
+    signal?.throwIfAborted();
+    try {
+      return await database.asLoginOnce(appId, transaction);
+    } catch (error) {
+      if (connected || !isConnectionLoss(error)) throw error;
+      throw errors.DATABASE_UNAVAILABLE({ cause: error, headers: { "Retry-After": "1" } });
     }
   });
 }
