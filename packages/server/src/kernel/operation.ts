@@ -150,6 +150,8 @@ export interface Feature {
   readonly tools?: readonly ToolInfo[];
   /** Catalogue entries, for the docs. */
   readonly errors?: Readonly<Record<string, { status: number; message: string; remediation: string }>>;
+  /** OpenAPI path items of a hot lane, whose routes are no operations. */
+  readonly paths?: Readonly<Record<string, Readonly<Record<string, object>>>>;
   start?(): Promise<void>;
   stop?(): Promise<void>;
 }

@@ -35,7 +35,7 @@ export async function createTenant(db: Queryable, appId: string, password: strin
   const create = (role: string, options: string) =>
     `if not exists (select from pg_roles where rolname = ${quoteLiteral(role)}) then create role ${quoteIdent(role)} ${options}; end if;`;
   await db.query(`do $ambit$ begin
-    ${create(appId, `login noinherit nosuperuser nocreatedb nocreaterole password ${quoteLiteral(password)} connection limit 24`)}
+    ${create(appId, `login noinherit nosuperuser nocreatedb nocreaterole password ${quoteLiteral(password)} connection limit 100`)}
     ${(["owner", "anon", "user", "service"] as const).map((role) => create(tenantRole(appId, role), "nologin")).join("\n")}
   end $ambit$`);
   await db.query(`

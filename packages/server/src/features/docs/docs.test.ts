@@ -100,6 +100,7 @@ beforeAll(async () => {
   service = createDocsService({
     operations: () => operations,
     errors: () => entries,
+    paths: () => ({ "/hot": { get: { operationId: "hot" } } }),
     publicUrl: () => "http://127.0.0.1:4000",
     version: "1.2.3",
     guidesDirectory: directory,

@@ -12,6 +12,8 @@ const GUIDES = fileURLToPath(new URL("../../../../../docs/guides", import.meta.u
 export interface DocsSources {
   operations(): readonly AnyOperation[];
   errors(): ErrorEntries;
+  /** Routes that are no operations. */
+  paths(): NonNullable<Feature["paths"]>;
 }
 
 /** The documentation: the docs tool, the OpenAPI document, and the pages for people and agents. */
@@ -22,6 +24,7 @@ export function createDocs(
   const service = createDocsService({
     operations: () => sources.operations(),
     errors: () => sources.errors(),
+    paths: () => sources.paths(),
     publicUrl: () => platform.publicUrl(),
     version: VERSION,
     guidesDirectory: GUIDES,

@@ -1,4 +1,4 @@
-import type { AnyOperation, HttpForm } from "../../kernel/operation.ts";
+import type { AnyOperation, Feature, HttpForm } from "../../kernel/operation.ts";
 import { hoistDefinitions, type JsonSchema, schemaOf } from "./operation-schema.ts";
 import { httpForms, topicOfOperation } from "./reference.ts";
 import { TOPICS } from "./topics.ts";
@@ -22,9 +22,14 @@ const ERROR_SCHEMA: JsonSchema = {
 };
 
 /** The OpenAPI 3.1 document of every operation with an HTTP form. */
-export function openApiDocument(operations: readonly AnyOperation[], publicUrl: string, version: string) {
+export function openApiDocument(
+  operations: readonly AnyOperation[],
+  hotPaths: NonNullable<Feature["paths"]>,
+  publicUrl: string,
+  version: string,
+) {
   const schemas: Record<string, JsonSchema> = { Error: ERROR_SCHEMA };
-  const paths: Record<string, Record<string, JsonSchema>> = {};
+  const paths: Record<string, Record<string, object>> = { ...hotPaths };
   for (const operation of operations) {
     httpForms(operation).forEach((form, index) => {
       const path = form.path.replace(/:([A-Za-z_]+)/g, "{$1}");
@@ -96,7 +101,7 @@ function describeForm(
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(hasBody ? bodyOf(form, others, properties, required) : {}),
     responses: {
-      [String(form.status ?? 200)]: {
+      [String(typeof form.status === "number" ? form.status : 200)]: {
         description: "Done",
         content: { "application/json": { schema: shown } },
       },

@@ -1,4 +1,4 @@
-import type { AnyOperation } from "../../kernel/operation.ts";
+import type { AnyOperation, Feature } from "../../kernel/operation.ts";
 import { type Guide, readGuides } from "./guides.ts";
 import { limits } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -18,6 +18,8 @@ export interface DocsDeps {
   operations(): readonly AnyOperation[];
   /** Every error code of the server. */
   errors(): ErrorEntries;
+  /** Routes that are no operations. */
+  paths(): NonNullable<Feature["paths"]>;
   readonly version: string;
   readonly guidesDirectory: string;
   publicUrl(): string;
@@ -64,7 +66,7 @@ export function createDocsService(deps: DocsDeps): DocsService {
         text: excerpt(section.text),
       }));
     },
-    openApi: () => openApiDocument(deps.operations(), deps.publicUrl(), deps.version),
+    openApi: () => openApiDocument(deps.operations(), deps.paths(), deps.publicUrl(), deps.version),
     errorsPage: () => errorsPage(deps.errors()),
     indexPage: () => indexPage(deps.publicUrl()),
   };
