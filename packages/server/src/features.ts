@@ -60,6 +60,7 @@ export function composeFeatures(platform: Platform): Composition {
   const realtime = createRealtime(platform);
   const docs = createDocs(platform, {
     operations: () => features.flatMap((feature) => feature.operations),
+    paths: () => Object.assign({}, ...features.map((feature) => feature.paths)),
     errors: () =>
       Object.assign({}, errors.entries, mcpErrors.entries, ...features.map((feature) => feature.errors)),
   });

@@ -2,6 +2,7 @@ import type { Platform } from "../../engines/platform.ts";
 import type { Feature } from "../../kernel/operation.ts";
 import type { SchemaService } from "../schema/service.ts";
 import { dataErrors } from "./errors.ts";
+import { dataPaths } from "./openapi.ts";
 import { dataOperations } from "./operations.ts";
 import { createDataService, type DataService } from "./service.ts";
 
@@ -13,6 +14,11 @@ export function createData(
   const service = createDataService(platform, schema);
   return {
     service,
-    feature: { name: "data", operations: dataOperations(service), errors: dataErrors.entries },
+    feature: {
+      name: "data",
+      operations: dataOperations(service),
+      errors: dataErrors.entries,
+      paths: dataPaths,
+    },
   };
 }

@@ -170,6 +170,7 @@ describe("the OpenAPI document", () => {
   it("has a route for every form, with every path parameter and only references that lead somewhere", () => {
     const api = document();
     expect(Object.keys(api.paths)).toEqual([
+      "/hot",
       "/v1/{app_id}/realtime/configure",
       "/v1/{app_id}/rls/{table}",
       "/v1/{app_id}/rls/{table}/{policy}",
