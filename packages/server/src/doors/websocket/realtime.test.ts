@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SERVICE_KEY, Stage } from "./testing/stage.ts";
+import { type AppStage, Stage } from "./testing/stage.ts";
 
 let stage: Stage;
+let app: AppStage;
 beforeAll(async () => {
   stage = await Stage.start();
-  await stage.define(
+  app = await stage.app(
+    ["messages"],
     "create table messages (id uuid primary key default gen_random_uuid(), user_id uuid, body text)",
     "alter table messages enable row level security",
     "create policy own on messages to butterbase_user using (user_id = (current_user_id())::uuid)",
@@ -17,17 +19,13 @@ const B = "0199aaaa-0000-7000-8000-00000000000b";
 
 describe("realtime over WebSocket", () => {
   it("sends each client what its policies let it see", async () => {
-    expect(await stage.node.realtime.enable(stage.app.id, ["messages"])).toEqual([
-      { table: "messages", open: false },
-    ]);
-    const a = await stage.connect(stage.userToken({ sub: A }));
-    const b = await stage.connect(stage.userToken({ sub: B }));
-    const anon = await stage.connect(null);
-    const service = await stage.connect(SERVICE_KEY);
-    for (const client of [a, b, anon, service]) await client.subscribe("messages");
-    await stage.write(`insert into messages (user_id, body) values ('${A}', 'secret of a')`);
-    await stage.write(`update messages set user_id = '${B}'`);
-    await stage.write(`delete from messages`);
+    const a = await app.subscriber({ sub: A }, "messages");
+    const b = await app.subscriber({ sub: B }, "messages");
+    const anon = await app.subscriber("anon", "messages");
+    const service = await app.subscriber("service", "messages");
+    await app.write(`insert into messages (user_id, body) values ('${A}', 'secret of a')`);
+    await app.write(`update messages set user_id = '${B}'`);
+    await app.write(`delete from messages`);
     const seen = await service.changesOnceThere(3);
     expect(seen.map((change) => change.op)).toEqual(["INSERT", "UPDATE", "DELETE"]);
     await b.changesOnceThere(2);

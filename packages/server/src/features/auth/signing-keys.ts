@@ -1,6 +1,7 @@
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import type { Platform } from "../../engines/platform.ts";
 import { createLookup } from "../../kernel/cache.ts";
+import { errors } from "../../kernel/errors.ts";
 import { newToken } from "../../kernel/ids.ts";
 import { limits } from "./limits.ts";
 import * as store from "./store.ts";
@@ -19,6 +20,7 @@ export interface AppKeys {
 
 /** The key pairs of each app. The first is made when it is first needed, by one node alone. */
 export interface SigningKeys {
+  /** Throws AUTH_INVALID_END_USER_JWT for an app that is not there. */
   of(appId: string): Promise<AppKeys>;
   forget(appId: string): void;
 }
@@ -62,7 +64,10 @@ async function createFirst(
       public_jwk: publicJwk as Record<string, string>,
       sealed_private_jwk: secrets.seal("app-jwt-key", JSON.stringify(privateJwk), appId),
     };
-    await store.insertSigningKey(tx, appId, key, new Date(clock()));
+    // Whoever sends a token to an app that is not there, or not any more, is told that it is no good.
+    if (!(await store.insertSigningKey(tx, appId, key, new Date(clock())))) {
+      throw errors.AUTH_INVALID_END_USER_JWT();
+    }
     return [key];
   });
 }

@@ -148,15 +148,17 @@ export async function lockSigningKeys(db: Queryable, appId: string): Promise<voi
   await db.query("select pg_advisory_xact_lock(hashtextextended('ambit auth keys ' || $1, 0))", [appId]);
 }
 
+/** False when there is no such app. */
 export async function insertSigningKey(
   db: Queryable,
   appId: string,
   key: SigningKeyRow,
   now: Date,
-): Promise<void> {
-  await db.query(
+): Promise<boolean> {
+  const rows = await db.query(
     `insert into ambit.auth_signing_keys (app_id, kid, public_jwk, sealed_private_jwk, created_at)
-     values ($1,$2,$3,$4,$5)`,
+     select id, $2, $3, $4, $5 from ambit.apps where id = $1 returning 1`,
     [appId, key.kid, JSON.stringify(key.public_jwk), key.sealed_private_jwk, now],
   );
+  return rows.length > 0;
 }

@@ -100,7 +100,7 @@ beforeAll(async () => {
   service = createDocsService({
     operations: () => operations,
     errors: () => entries,
-    paths: () => ({ "/hot": { get: { operationId: "hot" } } }),
+    paths: () => ({ "/hot/{id}": { get: { operationId: "hot", parameters: [{ name: "id", in: "path" }] } } }),
     publicUrl: () => "http://127.0.0.1:4000",
     version: "1.2.3",
     guidesDirectory: directory,
@@ -170,7 +170,7 @@ describe("the OpenAPI document", () => {
   it("has a route for every form, with every path parameter and only references that lead somewhere", () => {
     const api = document();
     expect(Object.keys(api.paths)).toEqual([
-      "/hot",
+      "/hot/{id}",
       "/v1/{app_id}/realtime/configure",
       "/v1/{app_id}/rls/{table}",
       "/v1/{app_id}/rls/{table}/{policy}",

@@ -8,6 +8,7 @@ import { limits } from "./limits.ts";
 import type { RealtimeMetrics } from "./metrics.ts";
 import { Outbox } from "./outbox.ts";
 import { type ChangeEntry, EntryQueue, isChange, type NoticeEntry, type TouchEntry } from "./queue.ts";
+import { Settling } from "./settling.ts";
 import type { ShapeSource } from "./shape-source.ts";
 import { TableState } from "./table-state.ts";
 import { sameRoleView, type TableView } from "./table-view.ts";
@@ -19,6 +20,8 @@ export interface ChannelPorts {
   load(tables: readonly string[]): Promise<Map<string, TableView>>;
   /** Resolves when everything committed before the call has been pushed to its channel. */
   mark(): Promise<void>;
+  /** The text of `pg_current_snapshot()`. */
+  snapshot(): Promise<string>;
   readonly judge: Judge;
   readonly shapes: ShapeSource;
   readonly metrics: RealtimeMetrics;
@@ -38,6 +41,7 @@ export class Channel {
   readonly #queue = new EntryQueue();
   readonly #tables = new Map<string, TableState>();
   readonly #touched = new Map<string, number>();
+  readonly #settling = new Settling();
   readonly #outbox: Outbox;
   #seq = 0;
   /** The last place whose entry has been taken out of the queue. */
@@ -60,7 +64,8 @@ export class Channel {
   }
 
   /** A committed change of one of the app's tables. The row is kept only if somebody subscribes to the table. */
-  change(table: string, event: () => RowEvent): void {
+  change(table: string, xid: number, event: () => RowEvent): void {
+    this.#settling.add(xid);
     const seq = ++this.#seq;
     this.#touched.set(table, seq);
     if (this.#tables.has(table)) {
@@ -74,7 +79,8 @@ export class Channel {
     this.#start();
   }
 
-  truncated(table: string): void {
+  truncated(table: string, xid: number): void {
+    this.#settling.add(xid);
     const seq = ++this.#seq;
     this.#touched.set(table, seq);
     this.#queue.push({ kind: "truncate", seq, table });
@@ -82,7 +88,8 @@ export class Channel {
   }
 
   /** Tables, grants or policies of the app may have changed at this place of the log. */
-  notice(resync: NoticeEntry["resync"]): void {
+  notice(resync: NoticeEntry["resync"], xid = 0): void {
+    if (xid !== 0) this.#settling.add(xid); // 0 stands for no transaction
     this.#lastNotice = ++this.#seq;
     this.#queue.push({ kind: "notice", seq: this.#seq, resync });
     this.#start();
@@ -188,6 +195,7 @@ export class Channel {
   async #reload(states: readonly TableState[]): Promise<void> {
     if (states.length === 0) return;
     const names = states.map((state) => state.table);
+    await this.#settle();
     const views = await this.#persist(async () => {
       const loaded = await this.#ports.load(names);
       await this.#ports.mark();
@@ -231,14 +239,21 @@ export class Channel {
     });
     await this.#persist(() => shapes.prepare(changes.map(({ entry }) => entry.relation)));
     const shape = (entry: ChangeEntry) => shapes.peek(entry.relation)!;
+    const dependent = changes.some(({ state }) => state.view!.dependsOn.length > 0);
+    if (dependent || this.#settling.count > limits.unsettledTransactions) await this.#settle();
     const verdicts = await this.#persist(() => decideAll(changes, { judge, appId, shape }));
-    const dependent = [...verdicts.entries()].some(
-      ([state, roles]) => roles.size > 0 && state.view!.dependsOn.length > 0,
-    );
     // What those policies read may have changed between the change and the verdict: the log tells.
     if (dependent) await this.#persist(() => this.#ports.mark());
     const lastTouch = (table: string) => this.#touched.get(table) ?? 0;
-    await deliver(entries, { tables: this.#tables, verdicts, lastTouch, shape, outbox: this.#outbox });
+    const settle = () => this.#settle();
+    await deliver(entries, {
+      tables: this.#tables,
+      verdicts,
+      lastTouch,
+      shape,
+      settle,
+      outbox: this.#outbox,
+    });
     const newest = changes.at(-1);
     if (newest !== undefined) metrics.lag.set((clock() - newest.entry.commitMs) / 1000);
   }
@@ -264,6 +279,18 @@ export class Channel {
       batch.push(head);
     }
     return batch;
+  }
+
+  /** Waits until queries see everything the log has shown so far. */
+  async #settle(): Promise<void> {
+    for (
+      let pauseMs: number = limits.settleMs;
+      !this.#closed;
+      pauseMs = Math.min(pauseMs * 2, limits.retryMaxMs)
+    ) {
+      if (this.#settling.settledBy(await this.#persist(() => this.#ports.snapshot()))) return;
+      await sleep(pauseMs);
+    }
   }
 
   /** Repeats `work` until the database answers, or nobody waits any more. */

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Row } from "../../engines/postgres/replication/pgoutput.ts";
 import { passes } from "./filter.ts";
-import { changeFrame, errorFrame, type Frame, resyncFrame } from "./frames.ts";
+import { changeFrame, errorFrame, type Frame } from "./frames.ts";
 import type { Outbox } from "./outbox.ts";
 import { type ChangeEntry, isChange, type TouchEntry } from "./queue.ts";
 import type { Mask, Shape } from "./record.ts";
@@ -18,6 +18,8 @@ export interface DeliveryContext {
   /** The last place at which a table changed, as far as the log has been read. */
   lastTouch(table: string): number;
   shape(change: ChangeEntry): Shape;
+  /** Resolves when queries see everything the log has shown. */
+  settle(): Promise<void>;
   readonly outbox: Outbox;
 }
 
@@ -40,6 +42,7 @@ export async function deliver(
       await nextTurn();
     }
   }
+  if ([...tables.values()].some((state) => state.hasMissed)) await context.settle();
   for (const state of tables.values()) state.tellMissed(outbox);
   outbox.flush();
 }
@@ -78,7 +81,7 @@ function deliverChange(entry: ChangeEntry, state: TableState, context: DeliveryC
     if (sight === "missed") {
       state.missed("viewers", entry.seq < state.blindBefore ? "policy_changed" : "dependency_changed");
     } else {
-      deliverToGroup(group, sight, images, context.outbox);
+      deliverToGroup(group, sight, images, state, context.outbox);
     }
   }
 }
@@ -101,7 +104,13 @@ function roleSight(
   return { mask, before: on(entry.old), after: on(entry.new) };
 }
 
-function deliverToGroup(group: Group, sight: RoleSight, images: Images, outbox: Outbox): void {
+function deliverToGroup(
+  group: Group,
+  sight: RoleSight,
+  images: Images,
+  state: TableState,
+  outbox: Outbox,
+): void {
   const seesOld = sight.before(group);
   const seesNew = sight.after(group);
   const { table, kind } = images.change;
@@ -112,7 +121,7 @@ function deliverToGroup(group: Group, sight: RoleSight, images: Images, outbox: 
     }
     if (subscription.blind) {
       subscription.blind = false;
-      outbox.resync(subscription.peer, resyncFrame(table, "evaluation_failed"), "evaluation_failed");
+      state.recovered.add(subscription.peer);
     }
     const { filters } = subscription;
     const passing = (which: "old" | "new") =>

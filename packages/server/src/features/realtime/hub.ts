@@ -81,10 +81,11 @@ export class Hub {
   #acceptEvent(event: StreamEvent, transaction: Transaction, at: number): void {
     switch (event.kind) {
       case "message":
-        this.#acceptMessage(event.prefix, event.content);
+        this.#acceptMessage(event.prefix, event.content, transaction.xid);
         return;
       case "truncate":
-        for (const { schema, table } of event.relations) this.#channels.get(schema)?.truncated(table);
+        for (const { schema, table } of event.relations)
+          this.#channels.get(schema)?.truncated(table, transaction.xid);
         return;
       default:
         if (event.relation.schema === "ambit") this.#acceptOwn(event);
@@ -94,11 +95,11 @@ export class Hub {
 
   #acceptChange(
     event: Exclude<StreamEvent, { kind: "message" | "truncate" }>,
-    { commitLsn, commitTime, firstEvent }: Transaction,
+    { commitLsn, commitTime, firstEvent, xid }: Transaction,
     at: number,
   ): void {
     const { relation, kind } = event;
-    this.#channels.get(relation.schema)?.change(relation.table, (): Omit<ChangeEntry, "seq"> => {
+    this.#channels.get(relation.schema)?.change(relation.table, xid, (): Omit<ChangeEntry, "seq"> => {
       const before = kind === "insert" ? null : event.old;
       const after = kind === "delete" ? null : event.new;
       return {
@@ -114,7 +115,7 @@ export class Hub {
     });
   }
 
-  #acceptMessage(prefix: string, content: Buffer): void {
+  #acceptMessage(prefix: string, content: Buffer, xid: number): void {
     if (prefix === MARK_PREFIX) {
       const id = content.toString();
       this.#marks.get(id)?.resolve();
@@ -125,7 +126,7 @@ export class Hub {
       const tables = notice.resync ?? [];
       this.#channels
         .get(notice.app)
-        ?.notice(tables.length === 0 ? null : { tables, reason: "table_enabled" });
+        ?.notice(tables.length === 0 ? null : { tables, reason: "table_enabled" }, xid);
       if (notice.what !== OWN_NOTICE) this.#ports.onNotice(notice);
     }
   }

@@ -125,6 +125,7 @@ function createHub(
   };
   return new Hub({
     load: (appId, tables) => database.transaction((tx) => loadViews(tx, appId, tables)),
+    snapshot: () => store.readSnapshot(database),
     writeMark: (content) => store.writeMark(database, content),
     judge: new SqlJudge(database, clock, onProblem),
     shapes: new ShapeSource(database),

@@ -149,3 +149,9 @@ export async function announce(tx: Queryable, appId: string, resync: readonly st
 export async function writeMark(db: Queryable, content: string): Promise<void> {
   await db.query("select pg_logical_emit_message(false, $1, $2, true)", [MARK_PREFIX, content]);
 }
+
+/** What a query sees now, as the text of `pg_current_snapshot()`. */
+export async function readSnapshot(db: Queryable): Promise<string> {
+  const [row] = await db.query<{ snapshot: string }>("select pg_current_snapshot()::text as snapshot");
+  return row!.snapshot;
+}

@@ -1,7 +1,7 @@
 import type { Relation } from "../../engines/postgres/replication/pgoutput.ts";
 import { type ResyncReason, resyncFrame } from "./frames.ts";
 import type { Outbox } from "./outbox.ts";
-import { TableSubscriptions } from "./subscriptions.ts";
+import { type Peer, TableSubscriptions } from "./subscriptions.ts";
 import { formOf, type TableView } from "./table-view.ts";
 
 /** Everything a channel keeps of one table that somebody subscribes to, or is about to. */
@@ -14,6 +14,8 @@ export class TableState {
   view: TableView | null = null;
   /** Policies changed again after the view was meant to hold: rows before this place can't be judged by it. */
   blindBefore = 0;
+  /** Those for whom visibility can be decided again after it could not. */
+  readonly recovered = new Set<Peer>();
   #accepted = new WeakSet<Relation>();
   #missedByAll: ResyncReason | null = null;
   #missedByViewers: ResyncReason | null = null;
@@ -51,8 +53,16 @@ export class TableState {
     else this.#missedByViewers ??= reason;
   }
 
-  /** Tells those who missed changes to load the table afresh. */
+  get hasMissed(): boolean {
+    return this.#missedByAll !== null || this.#missedByViewers !== null || this.recovered.size > 0;
+  }
+
+  /** Tells those who missed changes to load the table afresh. What they load must be settled by then. */
   tellMissed(outbox: Outbox): void {
+    for (const peer of this.recovered) {
+      outbox.resync(peer, resyncFrame(this.table, "evaluation_failed"), "evaluation_failed");
+    }
+    this.recovered.clear();
     const all = this.#missedByAll;
     const viewers = all ?? this.#missedByViewers;
     this.#missedByAll = null;

@@ -67,10 +67,11 @@ async function plan(tx: Queryable, table: SecuredTable, command: Exclude<Command
   await tx.query("release savepoint planning");
 }
 
+/** Over a row that comes from a function: over one of plain nulls, the planner would skip most of the expression. */
 async function evaluate(tx: Queryable, table: string, expression: string): Promise<void> {
   const name = quoteIdent(table);
   await asRefusal(() =>
-    tx.query(`select from (select (null::${name}).*) as ${name} where (${expression}\n)`),
+    tx.query(`select from jsonb_populate_record(null::${name}, '{}') as ${name} where (${expression}\n)`),
   );
 }
 

@@ -207,6 +207,42 @@ describe("enums", () => {
     expect(await app.sql("select ms::text from t where m = 'ok'")).toEqual([{ ms: "{ok,bad}" }]);
   });
 
+  test("checks and indexes on an enum live through its being made anew", async () => {
+    const app = await newApp();
+    await app.apply({
+      enums: { mood: ["ok", "bad"] },
+      tables: {
+        t: {
+          columns: {
+            m: { type: "mood", check: "m <> 'bad'" },
+            gone: { type: "mood" },
+            free: { type: "mood" },
+          },
+          indexes: { i: { columns: [{ expression: "m = 'ok'" }], where: "m in ('ok', 'bad')" } },
+          _seed: [{ m: "ok", gone: "bad", free: "bad" }],
+        },
+      },
+    });
+    const before = (await app.document()).tables.t as { columns: { m: object }; indexes: object };
+    await app.apply({
+      enums: { mood: ["bad", "ok", "new"] },
+      tables: {
+        t: {
+          columns: { free: { type: "text" }, later: { type: "mood", default: "'new'" } },
+          _dropColumns: ["gone"],
+        },
+      },
+    });
+    const after = (await app.document()).tables.t;
+    expect(after).toMatchObject({
+      columns: { m: before.columns.m, free: { type: "text" } },
+      indexes: before.indexes,
+    });
+    expect(await app.sql("select m::text, free, later::text from t")).toEqual([
+      { m: "ok", free: "bad", later: "new" },
+    ]);
+  });
+
   test("values go only when that is asked for, and not while rows hold them", async () => {
     const app = await newApp();
     await app.apply(document(["ok", "bad"]));

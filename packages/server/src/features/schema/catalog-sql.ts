@@ -56,6 +56,10 @@ select json_build_object(
           'unique', i.indisunique,
           'method', am.amname,
           'where', pg_get_expr(i.indpred, i.indrelid),
+          'columns', array(select distinct a.attname from pg_depend d
+            join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+            where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+              and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.refobjsubid > 0),
           'keys', (select json_agg(json_build_object(
               'column', a.attname,
               'expression', case when a.attname is null then pg_get_indexdef(i.indexrelid, n, false) end,

@@ -57,6 +57,7 @@ interface CatalogIndex {
   unique: boolean;
   method: string;
   where: string | null;
+  columns: string[];
   keys: { column: string | null; expression: string | null; opclass: string | null; option: number }[];
 }
 
@@ -121,10 +122,11 @@ function toTable(table: CatalogTable, types: Types): TableModel {
       expression: withoutOuterParens(expression!),
     })),
     foreignKeys: ofKind("f").map(toForeignKey),
-    indexes: (table.indexes ?? []).map(({ name, unique, method, where, keys }) => ({
+    indexes: (table.indexes ?? []).map(({ name, unique, method, where, columns, keys }) => ({
       name,
       unique,
       method,
+      columns,
       where: where === null ? null : withoutOuterParens(where),
       keys: keys.map(toIndexKey),
     })),

@@ -9,6 +9,9 @@ export const list = (names: readonly string[]): string => names.map(quoteIdent).
 export const alterTable = (table: string, change: string): string =>
   `alter table ${quoteIdent(table)} ${change}`;
 
+export const dropConstraint = (table: string, name: string): string =>
+  alterTable(table, `drop constraint ${quoteIdent(name)}`);
+
 /** `"title" text default ('x') not null`. Constraints are separate. */
 export function columnSql(column: ColumnModel): string {
   const serial = column.serial ? SERIAL_OF[column.type.text] : undefined;

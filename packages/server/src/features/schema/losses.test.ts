@@ -171,7 +171,9 @@ describe("expressions can't leave their place", () => {
       for (const document of places) {
         const refused = {
           code: "VALIDATION_INVALID_SCHEMA",
-          details: [{ pointer: expect.stringContaining("/tables/t/") }],
+          details: expect.arrayContaining([
+            expect.objectContaining({ pointer: expect.stringContaining("/tables/t/") }),
+          ]),
         };
         await expect(app.apply(document), attack).rejects.toMatchObject(refused);
       }

@@ -62,6 +62,8 @@ export interface IndexModel {
   readonly method: string;
   readonly keys: readonly IndexKey[];
   readonly where: string | null;
+  /** Columns that keys and condition name; empty where that is not known. */
+  readonly columns: readonly string[];
 }
 
 export interface TableModel {

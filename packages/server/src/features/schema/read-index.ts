@@ -61,5 +61,5 @@ export function readIndex(
       nulls: nulls ?? (order === "desc" ? "first" : "last"),
     };
   });
-  return { name, unique: raw.unique ?? false, method, keys, where: raw.where ?? null };
+  return { name, unique: raw.unique ?? false, method, keys, where: raw.where ?? null, columns: [] };
 }

@@ -13,6 +13,7 @@ export const sameDefault = (one: string | null, other: string | null, type: Colu
 
 const plainIndex = (index: IndexModel): IndexModel => ({
   ...index,
+  columns: [],
   where: index.where === null ? null : withoutOuterParens(index.where),
   keys: index.keys.map((key) => ({
     ...key,

@@ -94,21 +94,23 @@ test("tables can be read while a change holds them", async () => {
 
 test("concurrent applies, also of several nodes, follow one another", async () => {
   const app = await newApp();
-  const nodes = [schema, createSchemaService(server.platform), createSchemaService(server.platform)];
-  const applies = Array.from({ length: 9 }, (_, i) =>
-    nodes[i % 3]!.apply({
-      appId: app.id,
-      document: table({ id: { type: "serial", primaryKey: true }, [`c${i % 4}`]: { type: "int" } }),
-      name: `n${i}`,
-      dryRun: false,
-      signal: AbortSignal.timeout(20_000),
-    }),
-  );
-  const results = await Promise.all(applies);
-  expect((await app.document()).tables.t).toMatchObject({ columns: { c0: {}, c1: {}, c2: {}, c3: {} } });
-  const changed = results.filter(({ migrationId }) => migrationId !== null);
-  expect(changed).toHaveLength(4);
-  expect(await schema.migrations(app.id)).toHaveLength(4);
+  const nodes = Array.from({ length: 5 }, () => createSchemaService(server.platform));
+  await Promise.all(nodes.map((node) => node.read(app.id)));
+  for (let round = 0; round < 4; round++) {
+    const columns = { id: { type: "serial", primaryKey: true }, name: { type: "text", unique: true } };
+    const applies = [...nodes, ...nodes].map((node, i) =>
+      node.apply({
+        appId: app.id,
+        document: { tables: { [`t${round}`]: { columns: { ...columns, [`c${i % 2}`]: { type: "int" } } } } },
+        name: `${round}.${i}`,
+        dryRun: false,
+        signal: AbortSignal.timeout(20_000),
+      }),
+    );
+    const changed = (await Promise.all(applies)).filter(({ migrationId }) => migrationId !== null);
+    expect(changed).toHaveLength(2);
+  }
+  expect(await schema.migrations(app.id)).toHaveLength(8);
 });
 
 test("the history has what was applied, and only that", async () => {

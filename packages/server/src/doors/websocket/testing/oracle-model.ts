@@ -32,7 +32,10 @@ export type PolicyName = "owner" | "tenant" | "team" | "flag" | "visible" | "any
 const TO_USER = new Set<PolicyName>(["owner", "tenant", "team"]);
 
 /** Each policy as SQL and as a predicate; a comparison with null is not true. */
-export const POLICIES: Record<PolicyName, { sql: string; test(item: Item, looker: Looker, world: World): boolean }> = {
+export const POLICIES: Record<
+  PolicyName,
+  { sql: string; test(item: Item, looker: Looker, world: World): boolean }
+> = {
   owner: {
     sql: "to butterbase_user using (owner = current_user_id())",
     test: (item, { claims }) => item.owner === claims?.sub,
@@ -46,12 +49,18 @@ export const POLICIES: Record<PolicyName, { sql: string; test(item: Item, looker
     test: (item, { claims }, { members }) => members.has(`${item.team}/${claims?.sub}`),
   },
   flag: { sql: "using (is_public)", test: (item) => item.is_public === true },
-  visible: { sql: "as restrictive using (not hidden)", test: (item) => item.hidden === false },
-  anyone: { sql: "for select to butterbase_anon, butterbase_user using (team = 1)", test: (item) => item.team === 1 },
+  visible: {
+    sql: "as restrictive to butterbase_anon, butterbase_user using (not hidden)",
+    test: (item) => item.hidden === false,
+  },
+  anyone: {
+    sql: "for select to butterbase_anon, butterbase_user using (team = 1)",
+    test: (item) => item.team === 1,
+  },
 };
 
 export const createPolicy = (name: PolicyName): string =>
-  `create policy ${name} on items ${POLICIES[name].sql.includes("restrictive") ? POLICIES[name].sql : POLICIES[name].sql}`;
+  `create policy ${name} on items ${POLICIES[name].sql}`;
 
 export function canSee(item: Item, looker: Looker, world: World): boolean {
   if (looker.role === "service") return true;
@@ -107,17 +116,23 @@ export function randomWrite(random: Random): string[] {
       const ghost = 100 + random.below(5);
       return [
         `insert into items (id, owner, team, is_public, hidden, note) values (${ghost}, '${random.pick(USERS)}', ${random.below(4)}, ${random.chance(0.3)}, false, '${note()}')`,
-        ...(random.chance(0.5) ? [`update items set owner = '${random.pick(USERS)}', note = '${note()}' where id = ${ghost}`] : []),
+        ...(random.chance(0.5)
+          ? [`update items set owner = '${random.pick(USERS)}', note = '${note()}' where id = ${ghost}`]
+          : []),
         `delete from items where id = ${ghost}`,
       ];
     }
     case 4: {
       const column = random.pick(columns);
-      return [`update items set ${column} = ${sql(VALUES[column]!(random))} where id % 3 = ${random.below(3)}`];
+      return [
+        `update items set ${column} = ${sql(VALUES[column]!(random))} where id % 3 = ${random.below(3)}`,
+      ];
     }
     default: {
       const column = random.pick(columns);
-      return [`update items set ${column} = ${sql(VALUES[column]!(random))}, note = '${note()}' where id = ${id}`];
+      return [
+        `update items set ${column} = ${sql(VALUES[column]!(random))}, note = '${note()}' where id = ${id}`,
+      ];
     }
   }
 }

@@ -160,8 +160,12 @@ export class AppStage {
   }
 
   /** A client of an end user, or of the service, that subscribes to these tables. */
-  async subscriber(claims: Record<string, unknown> | "anon" | "service", ...tables: string[]): Promise<TestClient> {
-    const token = claims === "anon" ? null : claims === "service" ? SERVICE_KEY : this.#stage.userToken(claims);
+  async subscriber(
+    claims: Record<string, unknown> | "anon" | "service",
+    ...tables: string[]
+  ): Promise<TestClient> {
+    const token =
+      claims === "anon" ? null : claims === "service" ? SERVICE_KEY : this.#stage.userToken(claims);
     const client = await this.connect(token);
     for (const table of tables) await client.subscribe(table);
     return client;

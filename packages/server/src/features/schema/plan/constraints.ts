@@ -1,18 +1,18 @@
-import { quoteIdent } from "../../../engines/postgres/quote.ts";
 import type { Canonical } from "../canonical.ts";
-import { alterTable, checkSql, foreignKeySql, primaryKeySql, uniqueSql } from "../ddl.ts";
+import { alterTable, checkSql, dropConstraint, foreignKeySql, primaryKeySql, uniqueSql } from "../ddl.ts";
 import type { DeclaredTable } from "../document.ts";
 import { nameOf } from "../identifiers.ts";
-import type { CheckModel, ForeignKeyModel, TableModel } from "../model.ts";
+import type { CheckModel, TableModel } from "../model.ts";
 import { sameForeignKey, sameList, sameText } from "../same.ts";
 import type { Phase, StatementList } from "./statement.ts";
 
-interface Named {
+interface Constraint {
   readonly name: string;
+  readonly columns: readonly string[];
 }
 
 /** How one kind of constraint of a table changes. */
-interface Change<C extends Named> {
+interface Change<C extends Constraint> {
   readonly label: string;
   readonly addIn: Phase;
   readonly dropIn: Phase;
@@ -72,12 +72,8 @@ export function planConstraints(
   planPrimaryKey(out, declared, actual);
 }
 
-/** A foreign key on a column that goes would go with it, but perhaps later than the key it refers to. */
-const goesWithColumn = (constraint: Named, table: DeclaredTable): boolean =>
-  "refTable" in constraint &&
-  (constraint as ForeignKeyModel).columns.some((column) => table.drop.columns.has(column));
-
-function planKind<C extends Named>(out: StatementList, table: DeclaredTable, change: Change<C>): void {
+/** What rests on a column that goes is dropped before it, so that the statements say so. */
+function planKind<C extends Constraint>(out: StatementList, table: DeclaredTable, change: Change<C>): void {
   const wanted = new Map(change.declared.map((constraint) => [constraint.name, constraint]));
   const own = new Set(table.columns.map((column) => change.ownName(table.name, column.name)));
   const satisfied = new Set<string>();
@@ -88,11 +84,11 @@ function planKind<C extends Named>(out: StatementList, table: DeclaredTable, cha
       next !== undefined ||
       own.has(now.name) ||
       change.dropped.has(now.name) ||
-      goesWithColumn(now, table)
+      now.columns.some((column) => table.drop.columns.has(column))
     ) {
       out.add(
         change.dropIn,
-        alterTable(table.name, `drop constraint ${quoteIdent(now.name)}`),
+        dropConstraint(table.name, now.name),
         `Drop ${change.label} ${now.name} of ${table.name}`,
       );
     }
@@ -129,7 +125,7 @@ function planPrimaryKey(out: StatementList, declared: DeclaredTable, actual: Tab
   if (present !== null && (wanted !== null || declared.drop.primaryKey)) {
     out.add(
       "unlink",
-      alterTable(declared.name, `drop constraint ${quoteIdent(present.name)}`),
+      dropConstraint(declared.name, present.name),
       `Drop primary key (${present.columns.join(", ")}) of ${declared.name}`,
       {
         asked: declared.drop.primaryKey,

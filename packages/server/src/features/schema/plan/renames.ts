@@ -82,6 +82,7 @@ function renameColumn(
       columns: table.columns.map((column) => ({ ...column, name: renamed(column.name) })),
       indexes: table.indexes.map((index) => ({
         ...index,
+        columns: index.columns.map(renamed),
         keys: index.keys.map((key) => ({ ...key, column: key.column === null ? null : renamed(key.column) })),
       })),
     },

@@ -11,11 +11,11 @@ export interface Statement {
 /** The order in which kinds of statements can work: what others rest on comes first, and goes last. */
 export const PHASES = [
   "rename",
-  "addType",
   "unlinkForeignKey",
   "dropTable",
   "unlink",
   "dropColumn",
+  "addType",
   "createTable",
   "addColumn",
   "alterColumn",
@@ -37,6 +37,10 @@ export class StatementList {
     const statements = this.#phases.get(phase) ?? [];
     this.#phases.set(phase, statements);
     statements.push({ sql, description, destructive: loss !== null, blocked: loss !== null && !loss.asked });
+  }
+
+  has(sql: string): boolean {
+    return this.inOrder().some((statement) => statement.sql === sql);
   }
 
   inOrder(): Statement[] {

@@ -88,7 +88,11 @@ export function planIndexes(
     const form = forms.get(now.name);
     if (next !== undefined && (sameIndex(now, next) || (form !== undefined && sameIndex(now, form))))
       satisfied.add(now.name);
-    else if (next !== undefined || declared.drop.indexes.has(now.name)) {
+    else if (
+      next !== undefined ||
+      declared.drop.indexes.has(now.name) ||
+      now.columns.some((column) => declared.drop.columns.has(column))
+    ) {
       out.add("unlink", `drop index ${quoteIdent(now.name)}`, `Drop index ${now.name} of ${declared.name}`);
     }
   }

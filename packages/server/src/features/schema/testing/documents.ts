@@ -61,7 +61,11 @@ const COLUMNS: Record<string, fc.Arbitrary<Json>> = {
     default: maybe(pick("now()", "CURRENT_TIMESTAMP", "NOW() + interval '1 day'")),
   }),
   day: column({ type: pick("date"), default: maybe(pick("current_date")) }),
-  feeling: column({ type: pick("mood", "text"), default: maybe(pick("'ok'")) }),
+  feeling: column({
+    type: pick("mood", "text"),
+    default: maybe(pick("'ok'")),
+    check: maybe(pick("feeling = 'ok'", "feeling in ('ok', 'ok')", "feeling is not null")),
+  }),
   feelings: column({ type: pick("mood[]"), default: maybe(pick("'{}'")) }),
   tags: column({
     type: pick("text[]", "varchar(9)[]", "text array"),
