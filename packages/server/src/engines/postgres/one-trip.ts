@@ -1,4 +1,5 @@
 import type { Connection, Submittable } from "pg";
+import { serialize } from "pg-protocol";
 
 /**
  * A statement run as somebody, in one round trip and one implicit transaction.
@@ -50,15 +51,10 @@ const preparedOn = new WeakMap<object, Prepared>();
 type CommandTag = { text: string };
 type FieldsMessage = { fields: { name: string; dataTypeID: number }[] };
 type RowMessage = { fields: (string | null)[] };
-type Wire = Connection & {
-  stream: { cork(): void; uncork(): void };
-  parse(message: { name: string; text: string }): void;
-  bind(message: { statement: string; values: readonly (string | null)[] }): void;
-  describe(message: { type: "P"; name: string }): void;
-  execute(message: { portal: string; rows: number }): void;
-  close(message: { type: "S"; name: string }): void;
-  sync(): void;
-};
+
+const EXECUTE = serialize.execute({ portal: "", rows: 0 });
+const DESCRIBE = serialize.describe({ type: "P", name: "" });
+const SYNC = serialize.sync();
 
 /** The `pg` Submittable behind `runAs`. One use each. */
 export class OneTrip implements Submittable {
@@ -86,39 +82,38 @@ export class OneTrip implements Submittable {
   }
 
   submit(connection: Connection): void {
-    const wire = connection as Wire;
     const prepared = preparedFor(connection);
     this.#prepared = prepared;
-    wire.stream.cork();
-    try {
-      if (!prepared.settings) wire.parse({ name: SETTINGS_NAME, text: SETTINGS_TEXT });
-      wire.bind({ statement: SETTINGS_NAME, values: [this.#as.role, this.#as.claims, this.#as.subject] });
-      wire.execute({ portal: "", rows: 0 });
-      const name = this.#parse(wire, prepared);
-      wire.bind({ statement: name, values: this.#statement.values });
-      wire.describe({ type: "P", name: "" });
-      wire.execute({ portal: "", rows: 0 });
-      wire.sync();
-    } finally {
-      wire.stream.uncork();
-    }
+    const messages: Buffer[] = [];
+    if (!prepared.settings) messages.push(serialize.parse({ name: SETTINGS_NAME, text: SETTINGS_TEXT }));
+    const settings = [this.#as.role, this.#as.claims, this.#as.subject];
+    messages.push(serialize.bind({ statement: SETTINGS_NAME, values: settings }), EXECUTE);
+    const statement = this.#parse(messages, prepared);
+    messages.push(
+      serialize.bind({ statement, values: [...this.#statement.values] }),
+      DESCRIBE,
+      EXECUTE,
+      SYNC,
+    );
+    // One buffer, one write: several small ones cost more than copying them together.
+    connection.stream.write(Buffer.concat(messages));
   }
 
-  #parse(wire: Wire, prepared: Prepared): string {
+  #parse(messages: Buffer[], prepared: Prepared): string {
     const { text } = this.#statement;
     if (this.#statement.prepare === false) {
-      wire.parse({ name: "", text });
+      messages.push(serialize.parse({ name: "", text }));
       return "";
     }
     const known = prepared.byText.get(text);
     if (known !== undefined) return known;
     if (prepared.byText.size >= PREPARED_PER_CONNECTION) {
-      for (const old of prepared.byText.values()) wire.close({ type: "S", name: old });
+      for (const old of prepared.byText.values()) messages.push(serialize.close({ type: "S", name: old }));
       prepared.byText.clear();
     }
     // A fresh number each time: after an error it is unknown whether the server kept the name.
     const name = `ambit_${prepared.next++}`;
-    wire.parse({ name, text });
+    messages.push(serialize.parse({ name, text }));
     prepared.byText.set(text, name);
     this.#parsedNow = text;
     return name;
