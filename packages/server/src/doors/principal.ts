@@ -6,7 +6,7 @@ import type { RateLimit } from "../kernel/rate-limit.ts";
 export interface PrincipalPorts {
   resolveKey(token: string): Promise<KeyPrincipal | null>;
   verifyAccessToken(appId: string, token: string): Promise<UserPrincipal>;
-  /** Bounds guessing of keys, per address. */
+  /** Bounds how many bad keys an address may try. */
   badKeys: RateLimit;
 }
 
@@ -41,9 +41,9 @@ function bearerToken(authorization: string): string {
 }
 
 async function resolveKey(ports: PrincipalPorts, token: string, ip: string): Promise<Principal> {
-  await ports.badKeys.check(ip);
   const principal = await ports.resolveKey(token);
   if (principal !== null) return principal;
+  // Only bad keys are turned away: behind one address there may be many callers, and the others' keys are good.
   await ports.badKeys.consume(ip);
   throw errors.AUTH_INVALID_API_KEY();
 }

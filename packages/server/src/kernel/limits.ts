@@ -16,6 +16,10 @@ export const limits = {
   inputDepth: 100,
   /** A recorded input field, after which it is cut. */
   auditedFieldChars: 4_000,
+  /** A recorded name of a thing, and a recorded message. */
+  auditedTextChars: 1_000,
+  /** A request body of an operation that is open to everyone. */
+  publicBodyBytes: 64 * 1024,
   /** How long requests under way may go on once the server is told to stop. */
   drainMs: 1_500,
   /** From the signal to the exit of the process. */

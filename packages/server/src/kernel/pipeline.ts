@@ -48,6 +48,7 @@ export function createPipeline(ports: PipelinePorts): Pipeline {
     const started = performance.now();
     let outcome = "ok";
     let app: App | null = null;
+    let ran = false;
     try {
       app = await resolveApp(ports, operation, rawInput);
       refuseUnlessAllowed(operation, call, app, rawInput);
@@ -56,12 +57,15 @@ export function createPipeline(ports: PipelinePorts): Pipeline {
       refuseUnreadable(rawInput);
       if (ports.judge) await ports.judge(operation, call, rawInput);
       const input = validate(operation, app === null ? rawInput : { ...rawInput, app_id: app.id });
+      ran = true;
       const output = await runWithin(operation, app === null ? call : { ...call, app }, input);
       await recordIfAsked(ports, operation, call, app, rawInput, null);
       return output;
     } catch (error) {
       outcome = error instanceof AmbitError ? error.code : "INTERNAL_ERROR";
-      await recordIfAsked(ports, operation, call, app, rawInput, error);
+      // Whoever holds no key is answerable to nobody: what they were refused before it ran would only fill the log.
+      if (ran || call.principal.kind === "key")
+        await recordIfAsked(ports, operation, call, app, rawInput, error);
       throw error;
     } finally {
       ports.observe?.(operation, outcome, (performance.now() - started) / 1000);
@@ -174,7 +178,7 @@ async function recordIfAsked(
     eventType: operation.name,
     action: shape.action,
     resourceType: shape.resourceType,
-    resourceId: inputProblem(resourceId, 0) === null ? resourceId : null,
+    resourceId: recordable(resourceId),
     actorType: actor.type,
     actorId: actor.id,
     eventData: {
@@ -185,10 +189,16 @@ async function recordIfAsked(
     ip: call.ip,
     userAgent: call.userAgent,
     success: error === null,
-    errorMessage: failure === null ? null : withoutNull(failure),
+    errorMessage: failure === null ? null : withoutNull(failure).slice(0, limits.auditedTextChars),
     requestId: call.requestId,
   });
 }
+
+/** The name of a thing comes from the input as it was sent: it need be neither a text nor short. */
+const recordable = (resourceId: unknown): string | null =>
+  typeof resourceId === "string" && inputProblem(resourceId, 0) === null
+    ? resourceId.slice(0, limits.auditedTextChars)
+    : null;
 
 /** A message may quote what was asked for. */
 const withoutNull = (text: string): string => text.replaceAll("\0", "\ufffd");
@@ -198,7 +208,7 @@ export function redact(operation: AnyOperation, input: Record<string, unknown>):
   const secret = new Set(operation.secretFields ?? []);
   const shown: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(input)) {
-    if (!(field in operation.input.shape)) continue;
+    if (!Object.hasOwn(operation.input.shape, field)) continue;
     if (secret.has(field)) shown[field] = "[redacted]";
     else if (inputProblem(value, limits.inputDepth) !== null) shown[field] = "[unreadable]";
     else {

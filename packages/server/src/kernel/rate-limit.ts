@@ -12,8 +12,6 @@ export interface RateRule {
 export interface RateLimit {
   /** Counts one use; throws QUOTA_RATE_LIMIT with Retry-After when the window's points are gone. */
   consume(key: string): Promise<void>;
-  /** Throws as `consume` does without counting. */
-  check(key: string): Promise<void>;
 }
 
 /** A limit of one of Ambit's own doors, counted in this process. */
@@ -40,10 +38,6 @@ export function createRateLimit(rule: RateRule, metrics: Metrics): RateLimit {
         if (exceeded instanceof Error) throw exceeded;
         throw refuse((exceeded as { msBeforeNext: number }).msBeforeNext);
       }
-    },
-    async check(key) {
-      const state = await limiter.get(key);
-      if (state !== null && state.consumedPoints >= rule.points) throw refuse(state.msBeforeNext);
     },
   };
 }

@@ -36,6 +36,7 @@ it("takes an error of Postgres apart", () => {
 it.each([
   ["22P02", "invalid_value"],
   ["22012", "invalid_value"],
+  ["54001", "invalid_value"],
   ["42501", "permission"],
   ["57014", "timeout"],
   ["25006", "read_only"],

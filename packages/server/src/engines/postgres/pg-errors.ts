@@ -67,6 +67,8 @@ const KINDS: Readonly<Record<string, PgErrorKind | undefined>> = {
   "57014": "timeout",
   "25006": "read_only",
   "54000": "too_large",
+  // A value nested so deep that reading it would exhaust the stack.
+  "54001": "invalid_value",
   "22": "invalid_value",
 };
 

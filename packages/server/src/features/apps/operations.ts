@@ -10,6 +10,7 @@ import {
   platformOperation,
 } from "../../kernel/operation.ts";
 import { appErrors } from "./errors.ts";
+import { limits } from "./limits.ts";
 import type { AppsService } from "./service.ts";
 import type { AppRow } from "./store.ts";
 
@@ -98,6 +99,7 @@ export function lifecycleOperations(platform: Platform, service: AppsService): A
       input: z.object({
         name: z
           .string()
+          .max(limits.givenNameChars)
           .transform((text) =>
             text
               .trim()

@@ -46,6 +46,10 @@ function callerKey(call: Call): KeyPrincipal {
 /** Whose keys the caller may see and revoke: the whole organisation's for admins and owners, else its own. */
 const reach = (key: KeyPrincipal) => (key.role === "owner" || key.role === "admin" ? null : key.accountId);
 
+/** The earlier of two ends; null never ends. */
+const earlier = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? (a ?? b) : Math.min(a, b);
+
 const mintInput = z.object({
   name: z.string().trim().min(1).max(limits.nameChars).default("service key").describe("What the key is for"),
   kind: z
@@ -72,7 +76,7 @@ const mintInput = z.object({
     .max(limits.lifeDays)
     .optional()
     .describe("Days until the key stops working"),
-  organization_id: z.uuid().optional().describe("Organisation the key is for; default the caller key's own"),
+  organization_id: z.uuid().optional().describe("The caller key's own organisation, and no other"),
 });
 
 export function keyOperations(
@@ -85,12 +89,11 @@ export function keyOperations(
       name: "keys.create",
       title: "Mint an API key",
       summary:
-        "Makes an API key for the caller's account. The key is in the answer, once. Only a person may do this.",
+        "Makes an API key for the caller's account in the caller key's organisation, living no longer than the caller's key. The key is in the answer, once. Only a person may do this.",
       input: mintInput,
       output: keyShape.extend({ key: z.string(), keyId: z.string() }),
       right: "view",
       personOnly: true,
-      anyOrganization: true,
       risk: "write",
       idempotent: false,
       errors: [
@@ -109,7 +112,7 @@ export function keyOperations(
         const caller = callerKey(call);
         const target = input.target_app_id ?? (input.key_scope === "app" ? input.app_id : undefined);
         const scopes = scopesFor({ ...input, scope: input.scope ?? "app", target_app_id: target });
-        const organizationId = input.organization_id ?? caller.organizationId;
+        const { organizationId } = caller;
         if (target !== undefined && (await appOrganization(target)) !== organizationId) {
           throw errors.RESOURCE_NOT_FOUND({
             message: `There is no app ${target.slice(0, 80)} in this organisation.`,
@@ -125,8 +128,10 @@ export function keyOperations(
           name: input.name,
           scope: input.scope ?? (input.substrate_access ? "both" : "app"),
           scopes: caller.scopes.includes("read") && !scopes.includes("read") ? [...scopes, "read"] : scopes,
-          expiresAtMs:
+          expiresAtMs: earlier(
+            caller.expiresAtMs,
             input.expires_in_days === undefined ? null : call.nowMs + input.expires_in_days * 86_400_000,
+          ),
         });
         return { ...present(row), key, keyId: row.id };
       },

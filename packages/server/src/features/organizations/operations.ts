@@ -51,9 +51,9 @@ export function organizationOperations(service: OrganizationsService): AnyOperat
       name: "organizations.create",
       title: "Create an organisation",
       summary:
-        "Makes an organisation with the caller as its owner. Mint a key in it afterwards: keys belong to one organisation.",
+        "Makes an organisation with the caller as its owner. The answer holds a key for it, once: a key belongs to one organisation.",
       input: z.object({ name }),
-      output: organization,
+      output: organization.extend({ key: z.string(), key_id: z.string() }),
       right: "own",
       personOnly: true,
       risk: "write",
@@ -62,8 +62,8 @@ export function organizationOperations(service: OrganizationsService): AnyOperat
       http: { method: "POST", path: base, status: 201 },
       mcp: { tool, action: "create" },
       async run(call, input) {
-        const { id } = await service.create(input.name, { accountId: keyOf(call).accountId });
-        return iso(await service.get(id));
+        const { key, ...made } = await service.create(input.name, keyOf(call));
+        return { ...iso(made), key: key.key, key_id: key.id };
       },
     }),
     platformOperation({

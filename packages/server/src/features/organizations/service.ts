@@ -2,7 +2,7 @@ import type { Platform } from "../../engines/platform.ts";
 import type { Queryable } from "../../engines/postgres/database.ts";
 import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
-import type { Role } from "../../kernel/principal.ts";
+import type { KeyPrincipal, Role } from "../../kernel/principal.ts";
 import type { KeysService } from "../keys/service.ts";
 import { organizationErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
@@ -18,11 +18,15 @@ export interface NewMember {
   readonly key_id: string;
 }
 
+/** A key just made, in clear. */
+interface NewKey {
+  readonly id: string;
+  readonly key: string;
+}
+
 export interface OrganizationsService {
-  create(
-    name: string,
-    owner: { accountId: string } | { email: string },
-  ): Promise<{ id: string; ownerId: string }>;
+  /** Makes an organisation with the caller's account as its owner, and a person's key for it. */
+  create(name: string, owner: KeyPrincipal): Promise<store.OrganizationRow & { key: NewKey }>;
   list(accountId: string): Promise<(store.OrganizationRow & { role: Role })[]>;
   get(id: string): Promise<store.OrganizationRow>;
   rename(id: string, name: string): Promise<store.OrganizationRow>;
@@ -54,14 +58,18 @@ export function createOrganizationsService({ database }: Platform, keys: KeysSer
   return {
     create: (name, owner) =>
       database.transaction(async (tx) => {
-        const id = newUuid();
-        await store.insertOrganization(tx, id, name);
-        const ownerId =
-          "accountId" in owner
-            ? owner.accountId
-            : await store.upsertAccount(tx, newUuid(), owner.email, null);
-        await store.insertMember(tx, id, ownerId, "owner");
-        return { id, ownerId };
+        const organization = await store.insertOrganization(tx, newUuid(), name);
+        await store.insertMember(tx, organization.id, owner.accountId, "owner");
+        const key = await keys.mint(tx, {
+          organizationId: organization.id,
+          accountId: owner.accountId,
+          kind: "person",
+          name: "first person key",
+          scope: "both",
+          scopes: ["*"],
+          expiresAtMs: owner.expiresAtMs,
+        });
+        return { ...organization, key };
       }),
     list: (accountId) => store.selectOrganizationsOf(database, accountId),
     get: async (id) => found(await store.selectOrganization(database, id)),

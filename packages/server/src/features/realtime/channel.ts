@@ -59,6 +59,10 @@ export class Channel {
     return this.#tables.size === 0;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   get tables(): ReadonlyMap<string, TableState> {
     return this.#tables;
   }
@@ -87,18 +91,23 @@ export class Channel {
     this.#start();
   }
 
-  /** Tables, grants or policies of the app may have changed at this place of the log. */
-  notice(resync: NoticeEntry["resync"], xid = 0): void {
-    if (xid !== 0) this.#settling.add(xid); // 0 stands for no transaction
-    this.#lastNotice = ++this.#seq;
-    this.#queue.push({ kind: "notice", seq: this.#seq, resync });
+  /** The app's tables, grants or policies may have changed at this place of the log. */
+  notice(resync: NoticeEntry["resync"], xid: number): void {
+    this.#lastNotice = this.#seq + 1;
+    this.configured(resync, xid);
+  }
+
+  /** Tables of the app were switched on or off at this place of the log. */
+  configured(resync: NoticeEntry["resync"], xid: number): void {
+    this.#settling.add(xid);
+    this.#queue.push({ kind: "notice", seq: ++this.#seq, resync });
     this.#start();
   }
 
   /** Gives up what waits: every subscriber is told to load afresh. */
   reset(reason: ResyncReason): void {
     this.#queue.keepTasks();
-    this.notice({ tables: null, reason });
+    this.notice({ tables: null, reason }, 0);
   }
 
   /** Runs `work` when everything pushed before has been sent. Its rejection is the caller's. */
@@ -282,15 +291,8 @@ export class Channel {
   }
 
   /** Waits until queries see everything the log has shown so far. */
-  async #settle(): Promise<void> {
-    for (
-      let pauseMs: number = limits.settleMs;
-      !this.#closed;
-      pauseMs = Math.min(pauseMs * 2, limits.retryMaxMs)
-    ) {
-      if (this.#settling.settledBy(await this.#persist(() => this.#ports.snapshot()))) return;
-      await sleep(pauseMs);
-    }
+  #settle(): Promise<void> {
+    return this.#settling.settle(() => this.#persist(() => this.#ports.snapshot()), this);
   }
 
   /** Repeats `work` until the database answers, or nobody waits any more. */

@@ -12,8 +12,8 @@ export interface HubPorts extends Omit<ChannelPorts, "appId" | "load" | "mark"> 
   writeMark(content: string): Promise<void>;
   /** Names this process in its marks. */
   readonly nodeId: string;
-  /** A notice of a change made by somebody else than this feature. */
-  onNotice(notice: Notice): void;
+  /** An app's tables, grants or policies were changed by this transaction. */
+  onNotice(appId: string, xid: number): void;
   /** An end user's session was deleted. */
   onSessionEnded(sessionId: string): void;
 }
@@ -128,6 +128,16 @@ export class Hub {
         .get(notice.app)
         ?.notice(tables.length === 0 ? null : { tables, reason: "table_enabled" }, xid);
       if (notice.what !== OWN_NOTICE) this.#ports.onNotice(notice);
+    }
+  }
+
+  #acceptNotice({ app, what, resync: tables = [] }: Notice, xid: number): void {
+    const channel = this.#channels.get(app);
+    if (what === OWN_NOTICE) {
+      channel?.configured(tables.length === 0 ? null : { tables, reason: "table_enabled" }, xid);
+    } else {
+      channel?.notice(null, xid);
+      this.#ports.onNotice(app, xid);
     }
   }
 

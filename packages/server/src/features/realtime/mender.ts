@@ -1,44 +1,61 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../../kernel/log.ts";
 import { limits } from "./limits.ts";
+import { Settling } from "./settling.ts";
 
-/** Runs one piece of work per app, one at a time, again if it was asked for meanwhile, and until it succeeds. */
+export interface MenderPorts {
+  mend(appId: string): Promise<void>;
+  /** The text of `pg_current_snapshot()`. */
+  snapshot(): Promise<string>;
+  readonly log: Log;
+}
+
+/** Mends apps after changes of their schema: one run per app at a time, again if asked meanwhile, until it succeeds. */
 export class Mender {
-  readonly #mend: (appId: string) => Promise<void>;
-  readonly #log: Log;
-  readonly #wanted = new Map<string, "once" | "again">();
-  readonly #stopping = new AbortController();
+  readonly #ports: MenderPorts;
+  readonly #asked = new Map<string, Settling>();
+  readonly #running = new Set<string>();
+  #closed = false;
 
-  constructor(mend: (appId: string) => Promise<void>, log: Log) {
-    this.#mend = mend;
-    this.#log = log;
+  constructor(ports: MenderPorts) {
+    this.#ports = ports;
   }
 
-  ask(appId: string): void {
-    if (this.#wanted.has(appId)) {
-      this.#wanted.set(appId, "again");
-      return;
-    }
-    void this.#run(appId);
+  get closed(): boolean {
+    return this.#closed;
   }
 
-  stop(): void {
-    this.#stopping.abort();
+  /** `xid` is the transaction that made it necessary, as the log has it; 0 for none. */
+  ask(appId: string, xid: number): void {
+    const settling = this.#asked.get(appId) ?? new Settling();
+    settling.add(xid);
+    this.#asked.set(appId, settling);
+    if (!this.#running.has(appId)) void this.#run(appId);
+  }
+
+  close(): void {
+    this.#closed = true;
   }
 
   async #run(appId: string): Promise<void> {
-    const { signal } = this.#stopping;
-    do {
-      this.#wanted.set(appId, "once");
+    this.#running.add(appId);
+    for (let asked = this.#take(appId); asked !== undefined; asked = this.#take(appId)) {
       try {
-        await this.#mend(appId);
+        await asked.settle(this.#ports.snapshot, this);
+        await this.#ports.mend(appId);
       } catch (error) {
-        if (signal.aborted) break;
-        this.#log.warn({ err: error, app: appId }, "realtime: tables could not be brought up to date");
-        this.#wanted.set(appId, "again");
-        await sleep(limits.mendAgainMs, undefined, { signal, ref: false }).catch(() => {});
+        if (this.#closed) break;
+        this.#ports.log.warn({ err: error, app: appId }, "realtime: tables could not be brought up to date");
+        this.#asked.set(appId, asked);
+        await sleep(limits.mendAgainMs, undefined, { ref: false });
       }
-    } while (this.#wanted.get(appId) === "again" && !signal.aborted);
-    this.#wanted.delete(appId);
+    }
+    this.#running.delete(appId);
+  }
+
+  #take(appId: string): Settling | undefined {
+    const asked = this.#closed ? undefined : this.#asked.get(appId);
+    this.#asked.delete(appId);
+    return asked;
   }
 }

@@ -3,7 +3,7 @@ import { newUuid } from "../../kernel/ids.ts";
 import { loadViews } from "./catalog.ts";
 import { Connection, type ConnectionPorts, type Transport } from "./connection.ts";
 import { isCaptured } from "./drift.ts";
-import { Hub } from "./hub.ts";
+import { Hub, type HubPorts } from "./hub.ts";
 import { SqlJudge } from "./judge.ts";
 import { Mender } from "./mender.ts";
 import { type RealtimeMetrics, realtimeMetrics } from "./metrics.ts";
@@ -50,10 +50,12 @@ export function createRealtimeService(platform: Platform, onEvent: EventHandler)
   const metrics = realtimeMetrics(platform.metrics);
   const sessionListeners = new Set<(sessionId: string) => void>();
   const gapListeners = new Set<() => void>();
-  const mender = new Mender((appId) => mendTables(database, appId), log);
+  const snapshot = () => store.readSnapshot(database);
+  const mender = new Mender({ mend: (appId) => mendTables(database, appId), snapshot, log });
   const nodeId = newUuid().replaceAll("-", "").slice(0, 12);
   const hub = createHub(platform, metrics, nodeId, {
-    onNotice: ({ app }) => mender.ask(app),
+    snapshot,
+    onNotice: (appId, xid) => mender.ask(appId, xid),
     onSessionEnded(sessionId) {
       for (const listener of sessionListeners) listener(sessionId);
     },
@@ -103,10 +105,10 @@ export function createRealtimeService(platform: Platform, onEvent: EventHandler)
     async start() {
       await store.ensurePublications(database);
       reader.start();
-      for (const appId of await store.selectApps(database)) mender.ask(appId);
+      for (const appId of await store.selectApps(database)) mender.ask(appId, 0);
     },
     async stop() {
-      mender.stop();
+      mender.close();
       hub.close();
       await reader.stop();
     },
@@ -117,7 +119,7 @@ function createHub(
   { database, log, clock }: Platform,
   metrics: RealtimeMetrics,
   nodeId: string,
-  listeners: Pick<ConstructorParameters<typeof Hub>[0], "onNotice" | "onSessionEnded">,
+  others: Pick<HubPorts, "snapshot" | "onNotice" | "onSessionEnded">,
 ): Hub {
   const onProblem = (app: string, sqlstate: string) => {
     metrics.undecided.inc({ sqlstate });
@@ -125,7 +127,6 @@ function createHub(
   };
   return new Hub({
     load: (appId, tables) => database.transaction((tx) => loadViews(tx, appId, tables)),
-    snapshot: () => store.readSnapshot(database),
     writeMark: (content) => store.writeMark(database, content),
     judge: new SqlJudge(database, clock, onProblem),
     shapes: new ShapeSource(database),
@@ -133,6 +134,6 @@ function createHub(
     log,
     clock,
     nodeId,
-    ...listeners,
+    ...others,
   });
 }

@@ -53,7 +53,7 @@ export interface CatalogPolicy {
   readonly expression: string;
   readonly anon: boolean;
   readonly user: boolean;
-  /** Numbers of the columns it names; 0 stands for the whole row. */
+  /** Numbers of the columns it names one by one. */
   readonly columns: readonly number[];
 }
 
@@ -108,9 +108,9 @@ function rowsFor(catalog: CatalogTable, role: ViewerRole): RoleView["rows"] {
   const any = permissive.map((policy) => `(${policy.expression})`).join(" or ");
   const condition = [`(${any})`, ...restrictive.map((policy) => `(${policy.expression})`)].join(" and ");
   const numbers = new Set(policies.flatMap((policy) => policy.columns));
-  const named = catalog.columns.filter(
-    ({ number, virtual }) => !virtual && (numbers.has(number) || numbers.has(0)),
-  );
+  // A whole row is printed `table.*`, and the catalogue does not list its columns.
+  const wholeRow = condition.includes(".*");
+  const named = catalog.columns.filter(({ number, virtual }) => !virtual && (wholeRow || numbers.has(number)));
   return { query: ruleQuery(catalog.table, named, condition), columns: named.map((column) => column.name) };
 }
 

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import type { AuditShape } from "../../kernel/operation.ts";
 import { IDENTIFIER } from "../schema/service.ts";
 import { limits } from "./limits.ts";
 import { COMMANDS } from "./policy.ts";
 
-/** Fields that several operations on policies share. */
+/** What the declarations of several operations on policies share. */
 
 export const appId = z.string().describe("The app");
 export const tableName = z.string().min(1).describe("A table of the app");
@@ -57,3 +58,25 @@ export const meta = z.object({
   ),
 });
 export const warnings = z.array(z.string()).optional();
+
+/** Codes about the expression of a policy, and about its table. */
+export const EXPRESSION_ERRORS = [
+  "RLS_UNSAFE_EXPRESSION",
+  "RLS_TYPE_MISMATCH",
+  "RLS_INVALID_EXPRESSION",
+  "RLS_POLICY_PROTECTED",
+  "VALIDATION_MISSING_FIELD",
+  "VALIDATION_COLUMN_NOT_FOUND",
+  "QUOTA_POLICY_LIMIT",
+];
+export const TABLE_ERRORS = ["VALIDATION_TABLE_NOT_FOUND", "VALIDATION_RESERVED_TABLE"];
+
+export const audited = (action: AuditShape<unknown>["action"]): AuditShape<{ table_name: string }> => ({
+  category: "admin",
+  action,
+  resourceType: "rls_policy",
+  resourceId: (input) => input.table_name,
+});
+
+/** The field `warnings`, where there are any. */
+export const noneIfEmpty = (warnings: string[]) => (warnings.length > 0 ? { warnings } : {});

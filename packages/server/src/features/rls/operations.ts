@@ -1,30 +1,11 @@
 import { z } from "zod";
-import { type AnyOperation, type AuditShape, appOperation } from "../../kernel/operation.ts";
+import { type AnyOperation, appOperation } from "../../kernel/operation.ts";
 import * as field from "./inputs.ts";
 import { AFTER_ENABLE, AFTER_POLICY } from "./next-actions.ts";
 import { isServiceBypass } from "./policy.ts";
+import { createPolicyOperation, updatePolicyOperation } from "./policy-operations.ts";
 import type { RlsService } from "./service.ts";
 import type { PolicyRow } from "./store.ts";
-
-const EXPRESSION_ERRORS = [
-  "RLS_UNSAFE_EXPRESSION",
-  "RLS_TYPE_MISMATCH",
-  "RLS_INVALID_EXPRESSION",
-  "RLS_POLICY_PROTECTED",
-  "VALIDATION_MISSING_FIELD",
-  "VALIDATION_COLUMN_NOT_FOUND",
-  "QUOTA_POLICY_LIMIT",
-];
-const TABLE_ERRORS = ["VALIDATION_TABLE_NOT_FOUND", "VALIDATION_RESERVED_TABLE"];
-
-const audited = (action: AuditShape<unknown>["action"]): AuditShape<{ table_name: string }> => ({
-  category: "admin",
-  action,
-  resourceType: "rls_policy",
-  resourceId: (input) => input.table_name,
-});
-
-const noneIfEmpty = (warnings: string[]) => (warnings.length > 0 ? { warnings } : {});
 
 export function rlsOperations(service: RlsService): AnyOperation[] {
   return [
@@ -54,8 +35,8 @@ const enableOperation = (service: RlsService): AnyOperation =>
     right: "develop",
     risk: "write",
     idempotent: true,
-    errors: TABLE_ERRORS,
-    audit: audited("enable"),
+    errors: field.TABLE_ERRORS,
+    audit: field.audited("enable"),
     http: { method: "POST", path: "/v1/:app_id/rls/enable" },
     mcp: { tool: "manage_rls", action: "enable", aliases: ["enable_rls"] },
     async run({ app }, { table_name }) {
@@ -64,107 +45,8 @@ const enableOperation = (service: RlsService): AnyOperation =>
         success: true,
         table: table_name,
         rls_enabled: true,
-        ...noneIfEmpty(warnings),
+        ...field.noneIfEmpty(warnings),
         _meta: { next_actions: AFTER_ENABLE },
-      };
-    },
-  });
-
-const createPolicyOperation = (service: RlsService): AnyOperation =>
-  appOperation({
-    name: "rls.create_policy",
-    title: "Create a policy",
-    summary:
-      "Says in SQL which rows anonymous callers or end users reach. Replaces a policy of the same name, and switches row-level security on. The expression is checked and tried before it counts.",
-    input: z.object({
-      app_id: field.appId,
-      table_name: field.tableName,
-      policy_name: field.policyName,
-      command: field.command.default("ALL"),
-      role: field.role.optional(),
-      using_expression: field.usingExpression.nullish(),
-      with_check_expression: field.checkExpression.nullish(),
-      restrictive: field.restrictive.optional(),
-      user_column: field.userColumn
-        .optional()
-        .describe("Also fill this column with the caller's id on insert"),
-    }),
-    output: z.object({
-      success: z.boolean(),
-      policy_name: z.string(),
-      table: z.string(),
-      warnings: field.warnings,
-      _meta: field.meta,
-    }),
-    right: "develop",
-    risk: "write",
-    idempotent: true,
-    errors: [...TABLE_ERRORS, ...EXPRESSION_ERRORS],
-    audit: audited("create"),
-    http: { method: "POST", path: "/v1/:app_id/rls/policies" },
-    mcp: { tool: "manage_rls", action: "create_policy", aliases: ["create_policy"] },
-    async run({ app }, input) {
-      const warnings = await service.createPolicy(app.id, {
-        table: input.table_name,
-        name: input.policy_name,
-        command: input.command,
-        role: input.role,
-        restrictive: input.restrictive ?? false,
-        using: input.using_expression ?? null,
-        check: input.with_check_expression ?? null,
-        userColumn: input.user_column,
-      });
-      return {
-        success: true,
-        policy_name: input.policy_name,
-        table: input.table_name,
-        ...noneIfEmpty(warnings),
-        _meta: { next_actions: AFTER_POLICY },
-      };
-    },
-  });
-
-const updatePolicyOperation = (service: RlsService): AnyOperation =>
-  appOperation({
-    name: "rls.update_policy",
-    title: "Update a policy",
-    summary: "Changes the given parts of a policy and keeps the rest; null takes an expression away.",
-    input: z.object({
-      app_id: field.appId,
-      table_name: field.tableName,
-      policy_name: z.string().min(1).describe("The policy"),
-      command: field.command.optional(),
-      role: field.role.optional(),
-      using_expression: field.usingExpression.nullish(),
-      with_check_expression: field.checkExpression.nullish(),
-      restrictive: field.restrictive.optional(),
-    }),
-    output: z.object({
-      success: z.boolean(),
-      policy_name: z.string(),
-      table: z.string(),
-      warnings: field.warnings,
-    }),
-    right: "develop",
-    risk: "write",
-    idempotent: true,
-    errors: [...TABLE_ERRORS, ...EXPRESSION_ERRORS],
-    audit: audited("update"),
-    http: { method: "PATCH", path: "/v1/:app_id/rls/policies/:policy_name" },
-    mcp: { tool: "manage_rls", action: "update_policy", aliases: ["update_policy"] },
-    async run({ app }, input) {
-      const warnings = await service.updatePolicy(app.id, input.table_name, input.policy_name, {
-        command: input.command,
-        role: input.role,
-        restrictive: input.restrictive,
-        using: input.using_expression,
-        check: input.with_check_expression,
-      });
-      return {
-        success: true,
-        policy_name: input.policy_name,
-        table: input.table_name,
-        ...noneIfEmpty(warnings),
       };
     },
   });
@@ -187,8 +69,8 @@ const createUserIsolationOperation = (service: RlsService): AnyOperation =>
     right: "develop",
     risk: "write",
     idempotent: true,
-    errors: [...TABLE_ERRORS, "RLS_TYPE_MISMATCH", "VALIDATION_COLUMN_NOT_FOUND"],
-    audit: audited("create"),
+    errors: [...field.TABLE_ERRORS, "RLS_TYPE_MISMATCH", "VALIDATION_COLUMN_NOT_FOUND"],
+    audit: field.audited("create"),
     http: { method: "POST", path: "/v1/:app_id/rls" },
     mcp: { tool: "manage_rls", action: "create_user_isolation", aliases: ["create_user_isolation_policy"] },
     async run({ app }, input) {
@@ -272,8 +154,8 @@ const deleteOperation = (service: RlsService): AnyOperation =>
     right: "develop",
     risk: "destructive",
     idempotent: false,
-    errors: [...TABLE_ERRORS, "RLS_POLICY_PROTECTED"],
-    audit: audited("delete"),
+    errors: [...field.TABLE_ERRORS, "RLS_POLICY_PROTECTED"],
+    audit: field.audited("delete"),
     http: [
       { method: "DELETE", path: "/v1/:app_id/rls/:table_name" },
       { method: "DELETE", path: "/v1/:app_id/rls/:table_name/:policy_name" },
@@ -295,7 +177,7 @@ const deleteOperation = (service: RlsService): AnyOperation =>
         table,
         policy_name: policy,
         remaining_policies: remaining,
-        ...noneIfEmpty(warnings),
+        ...field.noneIfEmpty(warnings),
       };
     },
   });

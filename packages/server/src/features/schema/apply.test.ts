@@ -26,6 +26,7 @@ describe("what a document says comes true", () => {
       e: { type: "float8" },
       f: { type: "timestamp with time zone", default: "NOW()" },
       g: { type: "text[]", default: "'{}'" },
+      owner: { type: "text", default: "current_user_id()" },
       h: { type: "bigint", identity: "by_default" },
       i: { type: "text", generated: "lower(d)||'!'" },
     });

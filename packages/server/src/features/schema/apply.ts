@@ -60,10 +60,14 @@ async function run(database: Database, tx: Queryable, order: ApplyOrder): Promis
   if (dryRun || statements.length === 0) return { statements, migrationId: null, openTables };
   const blocked = statements.filter((statement) => statement.blocked).map(({ description }) => description);
   if (blocked.length > 0) throw schemaErrors.SCHEMA_DESTRUCTIVE_CHANGE({ details: blocked });
-  order.signal.throwIfAborted();
-  for (const statement of statements) await execute(tx, statement);
+  for (const statement of statements) {
+    order.signal.throwIfAborted();
+    await execute(tx, statement);
+  }
   const migrationId = await note(database, tx, order, statements);
   await announce(tx, "schema");
+  // Whoever asked has been told that it took too long: then it must not come true afterwards.
+  order.signal.throwIfAborted();
   return { statements, migrationId, openTables };
 }
 

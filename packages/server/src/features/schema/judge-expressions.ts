@@ -1,5 +1,6 @@
 import { checkExpression, type ExpressionUse } from "../../engines/postgres/sql-guard/index.ts";
 import { limits as guardLimits } from "../../engines/postgres/sql-guard/limits.ts";
+import { isTypeName } from "./column-type.ts";
 import { columnsAfter, existingOf } from "./dangling-names.ts";
 import type { Declared, DeclaredTable } from "./document.ts";
 import type { SchemaModel, TableModel } from "./model.ts";
@@ -17,7 +18,9 @@ export async function judgeExpressions(
   actual: SchemaModel,
   problems: Problems,
 ): Promise<Declared> {
-  const enums = new Set([...actual.enums.keys(), ...declared.enums.keys()]);
+  const enums = new Set(
+    [...actual.enums.keys(), ...declared.enums.keys()].filter((name) => !isTypeName(name)),
+  );
   const columns = columnsAfter(declared, actual);
   const tables: DeclaredTable[] = [];
   for (const table of declared.tables) {

@@ -34,8 +34,7 @@ export interface CheckModel {
   readonly columns: readonly string[];
 }
 
-export const REFERENCE_ACTIONS = ["NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"] as const;
-export type ReferenceAction = (typeof REFERENCE_ACTIONS)[number];
+export type ReferenceAction = "NO ACTION" | "RESTRICT" | "CASCADE" | "SET NULL" | "SET DEFAULT";
 
 export interface ForeignKeyModel {
   readonly name: string;

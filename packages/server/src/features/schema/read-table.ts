@@ -11,8 +11,8 @@ type Path = readonly PropertyKey[];
 /** Reads one table of a document; null when its very shape is wrong. */
 export function readTable(reading: Reading, name: string, value: unknown, path: Path): DeclaredTable | null {
   const { problems, actual } = reading;
-  if (name.startsWith("_"))
-    problems.add(path, `"${name}": names that begin with _ are reserved.`, "reserved");
+  if (/^(_|pg_)/.test(name))
+    problems.add(path, `"${name}": names that begin with _ or pg_ are reserved.`, "reserved");
   else problems.addIf(path, identifierProblem(name));
   const raw = problems.read(tableShape, value, path);
   if (raw === undefined) return null;

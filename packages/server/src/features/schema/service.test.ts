@@ -113,6 +113,26 @@ test("concurrent applies, also of several nodes, follow one another", async () =
   expect(await schema.migrations(app.id)).toHaveLength(8);
 });
 
+test("a change whose caller has gone does not come true", async () => {
+  const app = await newApp();
+  const caller = new AbortController();
+  const document = table({ a: { type: "int" } });
+  const order = { appId: app.id, document, name: "late", dryRun: false, signal: caller.signal };
+  const { database } = server.platform;
+  let applied: Promise<unknown> = Promise.resolve();
+  await schema.change(app.id, "schema", async () => {
+    applied = createSchemaService(server.platform).apply(order);
+    applied.catch(() => {});
+    await expect
+      .poll(() => database.query("select from pg_locks where locktype = 'advisory' and not granted"))
+      .not.toEqual([]);
+    caller.abort();
+  });
+  await expect(applied).rejects.toThrow(/abort/i);
+  expect(await app.document()).toEqual({ tables: {} });
+  expect(await schema.migrations(app.id)).toEqual([]);
+});
+
 test("the history has what was applied, and only that", async () => {
   const app = await newApp();
   const { migrationId } = await app.apply(table({ a: { type: "int" } }), { name: "first" });

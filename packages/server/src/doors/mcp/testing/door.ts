@@ -53,7 +53,7 @@ export async function startDoor() {
       resolveKey: async (token) =>
         token === AGENT_KEY ? key("agent") : token === PERSON_KEY ? key("person") : null,
       verifyAccessToken: () => Promise.reject(errors.AUTH_INVALID_TOKEN()),
-      badKeys: { check: async () => {}, consume: async () => {} },
+      badKeys: { consume: async () => {} },
     }),
     log,
     clock: () => 0,

@@ -9,7 +9,7 @@ export interface Statement {
 }
 
 /** The order in which kinds of statements can work: what others rest on comes first, and goes last. */
-export const PHASES = [
+const PHASES = [
   "rename",
   "unlinkForeignKey",
   "dropTable",
