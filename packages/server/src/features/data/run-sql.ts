@@ -33,8 +33,16 @@ export interface SqlAnswer {
  * Judges one statement and runs it as the given caller, in a transaction of its own that is read-only unless the
  * statement writes and may. @throws SQL_REFUSED, SQL_READ_ONLY, SQL_ERROR, and the errors of the data API.
  */
-export async function runSql(database: Database, order: SqlOrder): Promise<SqlAnswer> {
-  const verdict = await checkStatement(order.sql, { appSchema: order.appId, allow: order.allow });
+export async function runSql(
+  database: Database,
+  enums: ReadonlySet<string>,
+  order: SqlOrder,
+): Promise<SqlAnswer> {
+  const verdict = await checkStatement(order.sql, {
+    appSchema: order.appId,
+    appTypes: enums,
+    allow: order.allow,
+  });
   if (verdict.normalized === undefined) {
     if (order.allow === "read" && verdict.problems.every(({ code }) => code === "WRITE_NOT_ALLOWED")) {
       throw dataErrors.SQL_READ_ONLY({ details: { problems: verdict.problems } });

@@ -90,7 +90,7 @@ export interface DataService {
 
 export function createDataService(
   { database }: Pick<Platform, "database">,
-  schema: Pick<SchemaService, "tables" | "forget">,
+  schema: Pick<SchemaService, "enums" | "forget" | "tables">,
 ): DataService {
   const source = createTableSource(schema);
   const plans = createPlans();
@@ -178,7 +178,7 @@ export function createDataService(
         });
       return toChanged(target, what, answer, await run(target, build, send));
     },
-    runSql: (order) => runSql(database, order),
+    runSql: async (order) => runSql(database, await schema.enums(order.appId), order),
   };
 }
 

@@ -39,7 +39,7 @@ export class Hub {
     let channel = this.#channels.get(appId);
     if (channel === undefined) {
       const load = (tables: readonly string[]) => this.#ports.load(appId, tables);
-      channel = new Channel({ ...this.#ports, appId, load, mark: () => this.#mark() });
+      channel = new Channel({ ...this.#ports, appId, load, mark: () => this.mark() });
       this.#channels.set(appId, channel);
     }
     return channel;
@@ -76,6 +76,18 @@ export class Hub {
     this.#channels.clear();
     for (const waiter of this.#marks.values()) waiter.reject(errors.DATABASE_UNAVAILABLE());
     this.#marks.clear();
+  }
+
+  /** Resolves when everything committed before the call has been taken; rejects when changes are lost meanwhile. */
+  mark(): Promise<void> {
+    const id = `${this.#ports.nodeId}/${this.#nextMark++}`;
+    return new Promise((resolve, reject) => {
+      this.#marks.set(id, { resolve, reject });
+      this.#ports.writeMark(id).catch((error) => {
+        this.#marks.delete(id);
+        reject(error);
+      });
+    });
   }
 
   #acceptEvent(event: StreamEvent, transaction: Transaction, at: number): void {
@@ -122,12 +134,7 @@ export class Hub {
       this.#marks.delete(id);
     } else if (prefix === NOTICE_PREFIX) {
       const notice = readNotice(content);
-      if (notice === null) return;
-      const tables = notice.resync ?? [];
-      this.#channels
-        .get(notice.app)
-        ?.notice(tables.length === 0 ? null : { tables, reason: "table_enabled" }, xid);
-      if (notice.what !== OWN_NOTICE) this.#ports.onNotice(notice);
+      if (notice !== null) this.#acceptNotice(notice, xid);
     }
   }
 
@@ -145,17 +152,6 @@ export class Hub {
     if (event.kind !== "delete" || event.relation.table !== "auth_sessions") return;
     const id = valueIn(event.relation, event.old, "id");
     if (id !== null) this.#ports.onSessionEnded(id);
-  }
-
-  #mark(): Promise<void> {
-    const id = `${this.#ports.nodeId}/${this.#nextMark++}`;
-    return new Promise((resolve, reject) => {
-      this.#marks.set(id, { resolve, reject });
-      this.#ports.writeMark(id).catch((error) => {
-        this.#marks.delete(id);
-        reject(error);
-      });
-    });
   }
 }
 

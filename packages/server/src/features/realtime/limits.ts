@@ -4,6 +4,8 @@ export const limits = {
   tablesPerCall: 100,
   /** Waiting for a table's lock while it is being switched on; whoever writes to it meanwhile waits behind. */
   tableLockMs: 5_000,
+  /** How long switching a table on or off waits for this node to have taken it over. */
+  catchUpMs: 2_000,
   /** Tables one connection may subscribe to. */
   subscriptionsPerConnection: 100,
   /** Filters of one connection on one table. */

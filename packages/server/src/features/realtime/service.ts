@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Platform } from "../../engines/platform.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import { loadViews } from "./catalog.ts";
@@ -5,6 +6,7 @@ import { Connection, type ConnectionPorts, type Transport } from "./connection.t
 import { isCaptured } from "./drift.ts";
 import { Hub, type HubPorts } from "./hub.ts";
 import { SqlJudge } from "./judge.ts";
+import { limits } from "./limits.ts";
 import { Mender } from "./mender.ts";
 import { type RealtimeMetrics, realtimeMetrics } from "./metrics.ts";
 import { Presence } from "./presence.ts";
@@ -72,9 +74,22 @@ export function createRealtimeService(platform: Platform, onEvent: EventHandler)
     onStreaming: (streaming) => metrics.streaming.set(streaming ? 1 : 0),
   });
   const presence = new Presence();
+  /** This node has taken over what was committed; other nodes, and a node whose reader is cut off, follow later. */
+  const caughtUp = async () => {
+    if (!reader.streaming) return;
+    const giveUp = sleep(limits.catchUpMs, undefined, { ref: false });
+    await Promise.race([hub.mark().catch(() => {}), giveUp]);
+  };
   return {
-    enable: (appId, tables) => enableTables(database, appId, tables),
-    disable: (appId, table) => disableTable(database, appId, table),
+    async enable(appId, tables) {
+      const enabled = await enableTables(database, appId, tables);
+      await caughtUp();
+      return enabled;
+    },
+    async disable(appId, table) {
+      await disableTable(database, appId, table);
+      await caughtUp();
+    },
     async tables(appId) {
       const facts = await store.selectFacts(database, appId);
       return (await store.selectRecorded(database, appId)).map((row) => ({

@@ -110,7 +110,9 @@ function rowsFor(catalog: CatalogTable, role: ViewerRole): RoleView["rows"] {
   const numbers = new Set(policies.flatMap((policy) => policy.columns));
   // A whole row is printed `table.*`, and the catalogue does not list its columns.
   const wholeRow = condition.includes(".*");
-  const named = catalog.columns.filter(({ number, virtual }) => !virtual && (wholeRow || numbers.has(number)));
+  const named = catalog.columns.filter(
+    ({ number, virtual }) => !virtual && (wholeRow || numbers.has(number)),
+  );
   return { query: ruleQuery(catalog.table, named, condition), columns: named.map((column) => column.name) };
 }
 

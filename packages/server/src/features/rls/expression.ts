@@ -16,8 +16,13 @@ const NO_EXPRESSION = new Set<Problem["code"]>([
  * @throws RLS_UNSAFE_EXPRESSION when it could leave its place or reach what policies may not reach,
  *   RLS_INVALID_EXPRESSION when it is no expression at all
  */
-export async function acceptExpression(appId: string, field: string, text: string): Promise<string> {
-  const verdict = await checkExpression(text, "policy", { appSchema: appId });
+export async function acceptExpression(
+  appId: string,
+  enums: ReadonlySet<string>,
+  field: string,
+  text: string,
+): Promise<string> {
+  const verdict = await checkExpression(text, "policy", { appSchema: appId, appTypes: enums });
   if (verdict.ok && verdict.normalized !== undefined) return verdict.normalized;
   const { problems } = verdict;
   const occurrence = {

@@ -86,7 +86,7 @@ export function createRlsService({ database }: Platform, schema: SchemaService):
       }),
     createPolicy: (appId, order) =>
       onTable(appId, order.table, async (tx, table) => {
-        const policy = await acceptOrder(appId, order);
+        const policy = await acceptOrder(appId, await schema.enums(appId), order);
         await put(tx, appId, table, policy);
         if (order.userColumn !== undefined) {
           await installFillTrigger(tx, table.name, ownerColumn(table, order.userColumn));
@@ -98,7 +98,12 @@ export function createRlsService({ database }: Platform, schema: SchemaService):
       }),
     updatePolicy: (appId, name, policyName, patch) =>
       onTable(appId, name, async (tx, table) => {
-        await put(tx, appId, table, await acceptPatch(appId, table, policyName, patch));
+        await put(
+          tx,
+          appId,
+          table,
+          await acceptPatch(appId, await schema.enums(appId), table, policyName, patch),
+        );
         return after(tx, appId, name);
       }),
     createUserIsolation: (appId, isolation) =>
@@ -177,23 +182,28 @@ async function put(tx: Queryable, appId: string, table: SecuredTable, policy: Po
   await tryPolicy(tx, appId, table, policy);
 }
 
-const accept = async (appId: string, field: string, text: string | null): Promise<string | null> =>
-  text === null ? null : acceptExpression(appId, field, text);
+const accept = async (
+  appId: string,
+  enums: ReadonlySet<string>,
+  field: string,
+  text: string | null,
+): Promise<string | null> => (text === null ? null : acceptExpression(appId, enums, field, text));
 
-async function acceptOrder(appId: string, order: PolicyOrder): Promise<Policy> {
+async function acceptOrder(appId: string, enums: ReadonlySet<string>, order: PolicyOrder): Promise<Policy> {
   return {
     table: order.table,
     name: order.name,
     command: order.command,
     roles: order.role === undefined ? EVERYONE : [order.role],
     restrictive: order.restrictive,
-    using: await accept(appId, "using_expression", order.using),
-    check: await accept(appId, "with_check_expression", order.check),
+    using: await accept(appId, enums, "using_expression", order.using),
+    check: await accept(appId, enums, "with_check_expression", order.check),
   };
 }
 
 async function acceptPatch(
   appId: string,
+  enums: ReadonlySet<string>,
   table: SecuredTable,
   name: string,
   patch: PolicyPatch,
@@ -206,7 +216,7 @@ async function acceptPatch(
     command: patch.command ?? stored.command,
     roles: patch.role === undefined ? rolesOf(stored) : [patch.role],
     restrictive: patch.restrictive ?? stored.restrictive,
-    using: using === undefined ? stored.using : await accept(appId, "using_expression", using),
-    check: check === undefined ? stored.check : await accept(appId, "with_check_expression", check),
+    using: using === undefined ? stored.using : await accept(appId, enums, "using_expression", using),
+    check: check === undefined ? stored.check : await accept(appId, enums, "with_check_expression", check),
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readType, typeSql } from "./column-type.ts";
+import { isTypeName, readType, typeSql } from "./column-type.ts";
 import { keepsValues } from "./type-change.ts";
 
 const enums = new Set(["mood", "order"]);
@@ -110,4 +110,11 @@ test("only changes that keep every value are safe", () => {
   ];
   for (const [from, to] of safe) expect(keeps(from!, to!), `${from} → ${to}`).toBe(true);
   for (const [from, to] of lossy) expect(keeps(from!, to!), `${from} → ${to}`).toBe(false);
+});
+
+test("a type that Postgres has itself can't be shadowed, and ordinary words stay free", () => {
+  for (const name of ["regclass", "oid", "record", "pg_authid", "xml", "text", "int8"])
+    expect([name, isTypeName(name)]).toEqual([name, true]);
+  for (const name of ["region", "registration", "pgroup", "status"])
+    expect([name, isTypeName(name)]).toEqual([name, false]);
 });

@@ -1,5 +1,4 @@
 import { checkExpression, type ExpressionUse } from "../../engines/postgres/sql-guard/index.ts";
-import { limits as guardLimits } from "../../engines/postgres/sql-guard/limits.ts";
 import { isTypeName } from "./column-type.ts";
 import { columnsAfter, existingOf } from "./dangling-names.ts";
 import type { Declared, DeclaredTable } from "./document.ts";
@@ -81,18 +80,12 @@ function knownTexts(table: TableModel | undefined): ReadonlySet<string> {
   return new Set(texts.filter((text) => text !== null));
 }
 
-/** The guard's verdict, with casts to the app's own enums allowed: Postgres prints them, and they can do no harm. */
+/** The guard's verdict; the app's own enums may be cast to, as Postgres prints it. */
 async function judgeText(text: string, use: ExpressionUse, appId: string, enums: ReadonlySet<string>) {
-  const verdict = await checkExpression(text, use, { appSchema: appId });
-  const serious = verdict.problems.filter(
-    ({ code, subject }) => !(code === "TYPE_NOT_ALLOWED" && enums.has(subject ?? "")),
-  );
-  // The guard stops counting at its limit, so a full list may hide more.
-  const problems = verdict.problems.length < guardLimits.problems ? serious : verdict.problems;
-  // A text without a normalised form may end in a comment, which must not swallow the closing parenthesis.
+  const verdict = await checkExpression(text, use, { appSchema: appId, appTypes: enums });
   return {
-    problems: problems.map(({ message }) => message),
+    problems: verdict.problems.map(({ message }) => message),
     columns: verdict.columns,
-    text: verdict.normalized ?? (text.includes("--") ? `${text}\n` : text),
+    text: verdict.normalized ?? text,
   };
 }

@@ -73,6 +73,8 @@ test("all problems of a document are told at once, each with its place", () => {
 test("reserved names have a code of their own", () => {
   const { problems } = readDocument({ tables: { _hidden: { columns } } }, empty);
   expect(problems.error()).toMatchObject({ code: "VALIDATION_RESERVED_TABLE", status: 400 });
+  const catalog = readDocument({ tables: { pg_class: { columns } } }, empty).problems;
+  expect(catalog.error()).toMatchObject({ code: "VALIDATION_RESERVED_TABLE" });
   const mixed = readDocument({ tables: { _hidden: { columns }, B: { columns } } }, empty).problems;
   expect(mixed.error()).toMatchObject({ code: "VALIDATION_INVALID_SCHEMA" });
 });

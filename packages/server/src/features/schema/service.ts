@@ -15,6 +15,8 @@ export type { ColumnInfo, TableInfo } from "./tables.ts";
 export interface SchemaService {
   /** The app's tables by name; at most a second old, and fresh after a change made on this node. */
   tables(appId: string): Promise<ReadonlyMap<string, TableInfo>>;
+  /** Names of the enums that columns of the app have; as old as `tables`. */
+  enums(appId: string): Promise<ReadonlySet<string>>;
   /** The next `tables` reads anew. */
   forget(appId: string): void;
   /** Everything a document could say about the app, fresh. */
@@ -35,6 +37,11 @@ export function createSchemaService({ database }: Platform): SchemaService {
     queue.run(appId, () => work().finally(() => lookup.forget(appId)));
   return {
     tables: (appId) => lookup.get(appId),
+    async enums(appId) {
+      const columns = [...(await lookup.get(appId)).values()].flatMap((table) => table.columns);
+      const enums = columns.filter((column) => column.enumValues !== undefined);
+      return new Set(enums.map((column) => column.type.replace(/(\[\])+$/, "")));
+    },
     forget: (appId) => lookup.forget(appId),
     read: (appId) => readSchemaOnce(database, appId),
     apply: (order) =>

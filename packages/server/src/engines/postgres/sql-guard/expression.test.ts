@@ -304,3 +304,15 @@ test("every problem of a text is reported, up to a bound", async () => {
   const many = await checkExpression(Array(50).fill("f()").join("||"), "default", options);
   expect(many.problems).toHaveLength(20);
 });
+
+describe("types of the app", () => {
+  const options = { appSchema: "app_a", appTypes: new Set(["status", "regclass"]) };
+
+  test("lets an expression cast to the app's enums, and to nothing Postgres would find first", async () => {
+    expect((await checkExpression("'open'::status", "default", options)).ok).toBe(true);
+    expect((await checkExpression("'open'::app_a.status[]", "default", options)).ok).toBe(true);
+    for (const text of ["'x'::regclass", "'open'::app_b.status", "'open'::other"]) {
+      expect((await checkExpression(text, "default", options)).problems[0]?.code).toBe("TYPE_NOT_ALLOWED");
+    }
+  });
+});

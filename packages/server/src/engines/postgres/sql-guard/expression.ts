@@ -25,6 +25,16 @@ export interface ExpressionVerdict {
   hasSubquery: boolean;
 }
 
+/** Whose text it is. */
+export interface GuardOptions {
+  /** The app's schema. */
+  appSchema: string;
+  /** Types of that schema, its enums; casts to them are allowed. */
+  appTypes?: ReadonlySet<string> | undefined;
+}
+
+export const NO_TYPES: ReadonlySet<string> = new Set();
+
 const PREFIX = "SELECT ";
 
 /**
@@ -37,7 +47,7 @@ const PREFIX = "SELECT ";
 export async function checkExpression(
   text: string,
   use: ExpressionUse,
-  options: { appSchema: string },
+  options: GuardOptions,
 ): Promise<ExpressionVerdict> {
   const parser = await loadParser();
   const tokens = readText(parser, text, limits.expressionBytes);
@@ -47,7 +57,7 @@ export async function checkExpression(
   const parsed = `${PREFIX}${text}`;
   const expression = soleExpression(parser, text);
   if ("code" in expression) return refused([expression]);
-  const findings = judge(expression, settingOf(use, options.appSchema), positionIn(parsed, PREFIX.length));
+  const findings = judge(expression, settingOf(use, options), positionIn(parsed, PREFIX.length));
   const { problems, hasSubquery } = findings;
   const normalized = problems.length === 0 ? normalize(parser, text, tokens, expression) : undefined;
   if (problems.length === 0 && normalized === undefined) problems.push(NOT_NORMALIZED);
@@ -69,9 +79,10 @@ const refused = (problems: Problem[]): ExpressionVerdict => ({
   hasSubquery: false,
 });
 
-const settingOf = (use: ExpressionUse, appSchema: string): Setting => ({
+const settingOf = (use: ExpressionUse, { appSchema, appTypes = NO_TYPES }: GuardOptions): Setting => ({
   mode: "expression",
   appSchema,
+  appTypes,
   subqueries: use === "policy",
   columns: use !== "default",
   sequences: use === "default",

@@ -9,6 +9,8 @@ import { RULES } from "./rules.ts";
 export interface Setting {
   mode: "expression" | "statement";
   appSchema: string;
+  /** Types of the app's own schema: its enums. */
+  appTypes: ReadonlySet<string>;
   /** Expressions: are subqueries allowed? */
   subqueries: boolean;
   /** Expressions: are column references allowed? */

@@ -1,6 +1,6 @@
 import { isAllowedType } from "./allow-list.ts";
 import { literalText, strings } from "./ast.ts";
-import type { Visit } from "./judge.ts";
+import type { Setting, Visit } from "./judge.ts";
 import { isTrustedSchema } from "./rules-names.ts";
 
 /** Rules for type names, wherever they stand: casts, column definitions, RETURNING of the JSON functions. */
@@ -14,14 +14,22 @@ export function judgeCast({ fields, findings }: Visit): void {
 }
 
 /** A type from the allow-list, or one that a rule has accepted in its place. */
-export function judgeTypeName({ fields, findings, refuse }: Visit): void {
+export function judgeTypeName({ fields, findings, setting, refuse }: Visit): void {
   if (findings.acceptedTypes.has(fields)) return;
   const parts = strings(fields.names);
+  if (!fields.setof && isOwnType(parts, setting)) return;
   const name = parts.at(-1) ?? "";
   if (fields.setof || !isQualifiedTrusted(parts) || !isAllowedType(name)) {
     const message = `The type "${parts.join(".")}" may not be used here; use one of Postgres' ordinary data types.`;
     refuse("TYPE_NOT_ALLOWED", message, parts.join("."));
   }
+}
+
+/** One of the app's enums. A name that Postgres would look up among its own types first is none. */
+function isOwnType(parts: string[], { appSchema, appTypes }: Setting): boolean {
+  const name = parts.at(-1) ?? "";
+  const own = parts.length === 1 || (parts.length === 2 && parts[0] === appSchema);
+  return own && appTypes.has(name) && !/^(reg|pg_|_)/.test(name);
 }
 
 const isQualifiedTrusted = (parts: string[]): boolean =>

@@ -1,4 +1,5 @@
 import { items, sameTree, wrapped } from "./ast.ts";
+import { type GuardOptions, NO_TYPES } from "./expression.ts";
 import { type Findings, judge, type Setting, type TableUse } from "./judge.ts";
 import { limits } from "./limits.ts";
 import { loadParser, type ParsedStatement, type Parser, type Token } from "./parser.ts";
@@ -21,15 +22,17 @@ export interface StatementVerdict {
   normalized?: string;
 }
 
+export interface StatementOptions extends GuardOptions {
+  /** Whether rows may be changed. */
+  allow: "read" | "write";
+}
+
 /**
  * Judges the text given to `run_sql`: exactly one SELECT, VALUES, INSERT, UPDATE, DELETE, MERGE or EXPLAIN of one
  * of them; writing only where `allow` says so; functions of the allow-list; tables of the app's schema, and
  * information_schema to read. Never throws for any text; rejects only when the parser itself cannot be loaded.
  */
-export async function checkStatement(
-  sql: string,
-  options: { appSchema: string; allow: "read" | "write" },
-): Promise<StatementVerdict> {
+export async function checkStatement(sql: string, options: StatementOptions): Promise<StatementVerdict> {
   const parser = await loadParser();
   const tokens = readText(parser, sql, limits.statementBytes);
   if (!Array.isArray(tokens)) return refused(tokens);
@@ -82,12 +85,17 @@ function planOf(statement: ParsedStatement): Plan | Problem {
   return { command: "EXPLAIN", query: { tag: queryTag, fields: queryFields }, runs };
 }
 
-function settingOf(
-  { runs }: Plan,
-  { appSchema, allow }: { appSchema: string; allow: "read" | "write" },
-): Setting {
+function settingOf({ runs }: Plan, { appSchema, appTypes = NO_TYPES, allow }: StatementOptions): Setting {
   const writes = allow === "write" || !runs;
-  return { mode: "statement", appSchema, subqueries: true, columns: true, sequences: writes, writes };
+  return {
+    mode: "statement",
+    appSchema,
+    appTypes,
+    subqueries: true,
+    columns: true,
+    sequences: writes,
+    writes,
+  };
 }
 
 function conclude(
