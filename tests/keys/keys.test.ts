@@ -153,15 +153,38 @@ describe("members", () => {
     expect(codeOf(await owner("DELETE", `/v1/organizations/${mine}/members/${me.account_id}`))).toBe(
       "LAST_OWNER",
     );
-    const second = (await owner("POST", "/v1/organizations", { name: "Second" })).body.id;
-    expect(codeOf(await owner("GET", `/v1/organizations/${second}`))).toBe("AUTH_INSUFFICIENT_PERMISSIONS");
-    const { api } = await mint({ organization_id: second });
+    const second = (await owner("POST", "/v1/organizations", { name: "Second" })).body;
+    expect(codeOf(await owner("GET", `/v1/organizations/${second.id}`))).toBe(
+      "AUTH_INSUFFICIENT_PERMISSIONS",
+    );
+    const api = apiAs(server.apiUrl, second.key);
     expect((await api("GET", "/apps")).body.apps).toEqual([]);
+    expect((await api("POST", "/api-keys", { name: "x" })).body.organization_id).toBe(second.id);
     for (const path of reads(appA)) {
       expect([path, codeOf(await api("GET", path))]).toEqual([path, "AUTH_INSUFFICIENT_PERMISSIONS"]);
     }
-    const unknown = { name: "x", organization_id: "00000000-0000-4000-8000-000000000000" };
-    expect(codeOf(await owner("POST", "/api-keys", unknown))).toBe("NOT_A_MEMBER");
+  });
+
+  it("a key for somebody's account in one organisation opens no other of theirs", async () => {
+    const mine = (await owner("GET", "/v1/organizations")).body.organizations[0].id;
+    const victim = { email: "dev@example.com", role: "developer" };
+    await owner("POST", `/v1/organizations/${mine}/members`, victim);
+    const other = (await owner("POST", "/v1/organizations", { name: "Other" })).body;
+    const admin = apiAs(server.apiUrl, other.key);
+    const added = await admin("POST", `/v1/organizations/${other.id}/members`, victim);
+    const asVictim = apiAs(server.apiUrl, added.body.key);
+    const wanted = { name: "x", kind: "person", organization_id: mine };
+    expect(codeOf(await asVictim("POST", "/api-keys", wanted))).toBe("AUTH_INSUFFICIENT_PERMISSIONS");
+    expect(codeOf(await asVictim("GET", `/v1/${appA}/config`))).toBe("AUTH_INSUFFICIENT_PERMISSIONS");
+  });
+
+  it("mints no key that outlives the key it is minted with", async () => {
+    const { api } = await mint({ kind: "person", expires_in_days: 2 });
+    const inDays = async (expires_in_days?: number) => {
+      const { body } = await api("POST", "/api-keys", { name: "x", expires_in_days });
+      return Math.round((Date.parse(body.expires_at) - Date.now()) / 86_400_000);
+    };
+    expect([await inDays(), await inDays(300), await inDays(1)]).toEqual([2, 2, 1]);
   });
 
   it("tells an authenticated stranger to an app from an app that is not there", async () => {

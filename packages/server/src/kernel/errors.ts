@@ -142,6 +142,11 @@ export const errors = defineErrors({
     message: "The operation did not finish within its time limit.",
     remediation: "Ask for less at once; add an index or a filter.",
   },
+  REQUEST_CANCELLED: {
+    status: 499,
+    message: "The caller went away before the operation had finished.",
+    remediation: "Look up what is there before trying again; a statement that was under way has been undone.",
+  },
   REQUEST_ERROR: {
     status: 400,
     message: "The request could not be understood.",

@@ -90,8 +90,6 @@ interface OperationBase<I extends z.ZodObject, O extends z.ZodType> {
   readonly right: Right;
   /** Refused to agent keys, grants, functions and actors, whatever a policy says. */
   readonly personOnly?: boolean;
-  /** The operation itself decides about an `organization_id` that is not the key's own. */
-  readonly anyOrganization?: boolean;
   readonly risk: Risk;
   /** Repeating the call with the same input changes nothing more. */
   readonly idempotent: boolean;

@@ -102,7 +102,7 @@ function refuseUnlessAllowed(
   app: App | null,
   rawInput: Record<string, unknown>,
 ): void {
-  const named = operation.anyOrganization ? null : rawInput.organization_id;
+  const named = rawInput.organization_id;
   const refusal = decideAccess({
     principal: call.principal,
     right: operation.right,
@@ -151,6 +151,11 @@ async function runWithin(operation: AnyOperation, call: Call | AppCall, input: u
   });
   try {
     return await Promise.race([operation.run(bounded as AppCall, input as never), expired]);
+  } catch (error) {
+    // Whatever an operation throws because its caller went away is no fault of the server's.
+    throw call.signal.aborted && !(error instanceof AmbitError)
+      ? errors.REQUEST_CANCELLED({ cause: error })
+      : error;
   } finally {
     timeout.removeEventListener("abort", onTimeout!);
   }

@@ -25,7 +25,7 @@ const echo = (name: string, right: "public" | "view"): AnyOperation =>
 let asked: Record<string, unknown>[] = [];
 const pipeline: Pipeline = async (_operation, call, input) => {
   asked.push(input);
-  return { kind: call.principal.kind, own: Object.entries(input) };
+  return { kind: call.principal.kind };
 };
 const fastify = createHttpServer({
   log: createLog("silent"),
@@ -56,12 +56,12 @@ async function post(url: string, payload: string, headers: Record<string, string
 const key = { authorization: "Bearer bb_sk_x" };
 
 it("takes __proto__ for a field like any other, in bodies and in queries", async () => {
-  const answer = await post("/open/1?__proto__=q&a=b", '{"__proto__": {"name": "hidden"}, "constructor": 1}');
-  expect(answer.statusCode).toBe(200);
-  const [input] = asked;
-  expect(input!.name).toBeUndefined();
-  expect(Object.entries(input!)).toEqual(answer.json().own);
-  expect(Object.keys(input!).sort()).toEqual(["__proto__", "a", "constructor", "id"]);
+  for (const query of ["", "?__proto__=q"]) {
+    await post(`/open/1${query}`, '{"__proto__": {"name": "hidden"}, "constructor": 1}');
+    const [input] = asked;
+    expect(input!.name).toBeUndefined();
+    expect(Object.keys(input!).sort()).toEqual(["__proto__", "constructor", "id"]);
+  }
 });
 
 it("lets the path decide over body and query", async () => {

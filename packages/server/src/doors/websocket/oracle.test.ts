@@ -221,8 +221,12 @@ describe("against an oracle", () => {
     }
     const last = run.worlds.length - 1;
     // The service misses nothing; what it got, the others have been sent by the next answer at the latest.
-    await clients[4]!.client.frame((frame) => frame.table === "log" && frame.record?.id === last, "the end", 15_000);
-    for (const { client } of [...clients, filtering]) await client.subscribe("fence");
+    await clients[4]!.client.frame(
+      (frame) => frame.table === "log" && frame.record?.id === last,
+      "the end",
+      15_000,
+    );
+    for (const { client } of [...clients, filtering]) await client.fence();
     const changes = truth(clients[4]!);
     expect(changes.size).toBeGreaterThan(TRANSACTIONS / 2);
     for (const oracle of [...clients, filtering]) {

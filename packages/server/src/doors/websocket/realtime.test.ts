@@ -40,6 +40,7 @@ describe("realtime over WebSocket", () => {
       ["INSERT", "enter", "secret of a", undefined],
       ["DELETE", undefined, undefined, "secret of a"],
     ]);
+    await anon.fence();
     expect(anon.changes()).toEqual([]);
   });
 });

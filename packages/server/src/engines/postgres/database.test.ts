@@ -67,6 +67,24 @@ describe("asCaller", () => {
     for (let n = 0; n < 300; n++) expect((await run(anon, `select ${n}`)).rows[0]).toEqual([String(n)]);
   });
 
+  it("leaves the server no statement that nobody will use again", async () => {
+    const held = async () => {
+      const text = "select count(*), coalesce(sum(length(statement)), 0) from pg_prepared_statements";
+      const [count, chars] = (await run(anon, text)).rows[0]!;
+      return { count: Number(count), chars: Number(chars) };
+    };
+    await held();
+    const { count } = await held();
+    for (let n = 0; n < 50; n++) {
+      await expect(run(anon, "select $1::int", ["not a number"])).rejects.toMatchObject({ code: "22P02" });
+      await expect(run(anon, `select nothing_${n}`)).rejects.toMatchObject({ code: "42703" });
+    }
+    expect((await held()).count).toBe(count);
+    for (let n = 0; n < 50; n++) await run(anon, `select '${"x".repeat(20_000)}${n}'`);
+    await run(anon, "select 1");
+    expect((await held()).chars).toBeLessThan(300_000);
+  });
+
   it("refuses stacked statements, other apps and Ambit's own tables", async () => {
     await expect(run(anon, "select 1; select 2")).rejects.toMatchObject({ code: "42601" });
     await expect(run(service, `select * from ${other.id}.notes`)).rejects.toMatchObject(refused);

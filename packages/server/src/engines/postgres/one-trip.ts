@@ -38,12 +38,20 @@ const SETTINGS_NAME = "ambit_as";
 const SETTINGS_TEXT =
   "select set_config('role',$1,true),set_config('request.jwt.claims',$2,true),set_config('request.jwt.claim.sub',$3,true)";
 
-/** Prepared statements kept per connection; past that the connection starts over with none. */
+/**
+ * Prepared statements kept per connection, by number and by the length of their texts together; past either the
+ * connection starts over with none. For each the server holds a tree and a plan many times as large as the text.
+ */
 const PREPARED_PER_CONNECTION = 256;
+const PREPARED_CHARS = 256 * 1024;
 
 interface Prepared {
   settings: boolean;
   byText: Map<string, string>;
+  /** Length of the texts in `byText`. */
+  chars: number;
+  /** Names the server may still hold and nobody will use again; the next trip closes them. */
+  stale: string[];
   next: number;
 }
 const preparedOn = new WeakMap<object, Prepared>();
@@ -84,7 +92,8 @@ export class OneTrip implements Submittable {
   submit(connection: Connection): void {
     const prepared = preparedFor(connection);
     this.#prepared = prepared;
-    const messages: Buffer[] = [];
+    // The server doesn't mind being asked to close what it does not hold.
+    const messages = prepared.stale.splice(0).map((name) => serialize.close({ type: "S", name }));
     if (!prepared.settings) messages.push(serialize.parse({ name: SETTINGS_NAME, text: SETTINGS_TEXT }));
     const settings = [this.#as.role, this.#as.claims, this.#as.subject];
     messages.push(serialize.bind({ statement: SETTINGS_NAME, values: settings }), EXECUTE);
@@ -107,14 +116,16 @@ export class OneTrip implements Submittable {
     }
     const known = prepared.byText.get(text);
     if (known !== undefined) return known;
-    if (prepared.byText.size >= PREPARED_PER_CONNECTION) {
-      for (const old of prepared.byText.values()) messages.push(serialize.close({ type: "S", name: old }));
+    if (prepared.byText.size >= PREPARED_PER_CONNECTION || prepared.chars + text.length > PREPARED_CHARS) {
+      prepared.stale.push(...prepared.byText.values());
       prepared.byText.clear();
+      prepared.chars = 0;
     }
     // A fresh number each time: after an error it is unknown whether the server kept the name.
     const name = `ambit_${prepared.next++}`;
     messages.push(serialize.parse({ name, text }));
     prepared.byText.set(text, name);
+    prepared.chars += text.length;
     this.#parsedNow = text;
     return name;
   }
@@ -134,7 +145,7 @@ export class OneTrip implements Submittable {
 
   handleError(error: unknown): void {
     if (this.#prepared) {
-      if (this.#parsedNow !== undefined) this.#prepared.byText.delete(this.#parsedNow);
+      if (this.#parsedNow !== undefined) forget(this.#prepared, this.#parsedNow);
       // The settings statement was parsed unless it failed itself, which only a broken connection can cause.
       if (this.#completed > 0) this.#prepared.settings = true;
     }
@@ -158,10 +169,18 @@ export class OneTrip implements Submittable {
   handleCopyData(): void {}
 }
 
+function forget(prepared: Prepared, text: string): void {
+  const name = prepared.byText.get(text);
+  if (name === undefined) return;
+  prepared.byText.delete(text);
+  prepared.chars -= text.length;
+  prepared.stale.push(name);
+}
+
 function preparedFor(connection: Connection): Prepared {
   let prepared = preparedOn.get(connection);
   if (prepared === undefined) {
-    prepared = { settings: false, byText: new Map(), next: 0 };
+    prepared = { settings: false, byText: new Map(), chars: 0, stale: [], next: 0 };
     preparedOn.set(connection, prepared);
   }
   return prepared;

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { cancelStatement } from "../../engines/postgres/cancel-statement.ts";
 import { type Database, type Identity, isConnectionLoss } from "../../engines/postgres/database.ts";
 import { quoteIdent, quoteLiteral } from "../../engines/postgres/quote.ts";
 import { tenantRole } from "../../engines/postgres/tenant.ts";
@@ -11,7 +12,7 @@ export interface SessionOptions {
   readonly readOnly: boolean;
   /** Keep what was done; else it is rolled back. */
   readonly commit: boolean;
-  /** Aborting cuts the connection. */
+  /** Aborting cancels the statement and cuts the connection. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +34,10 @@ export function inOwnSession<T>(
   let connected = false;
   const transaction = async (client: pg.Client) => {
     connected = true;
-    const cut = () => streamOf(client).destroy(signal?.reason);
+    const cut = () => {
+      cancelStatement(client);
+      streamOf(client).destroy(signal?.reason);
+    };
     signal?.addEventListener("abort", cut, { once: true });
     try {
       await client.query(beginAs(appId, identity, readOnly));

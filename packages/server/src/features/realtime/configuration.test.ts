@@ -42,7 +42,6 @@ async function define(...statements: string[]): Promise<void> {
   });
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: outputs of several operations
 async function run(name: string, input: Record<string, unknown> = {}): Promise<any> {
   const principal: KeyPrincipal = {
     kind: "key",
@@ -88,17 +87,6 @@ const identityOf = async (table: string) => {
   );
   return row!.relreplident;
 };
-
-async function eventually(check: () => Promise<void>): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await check();
-    } catch (error) {
-      if (attempt === 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
 
 describe("configure, get and disable", () => {
   it("switches on all tables or none", async () => {
@@ -150,33 +138,33 @@ describe("configure, get and disable", () => {
   it("follows renamed and remade tables, and forgets dropped ones", async () => {
     const names = async () => (await run("realtime.get")).tables.map((t: any) => [t.table_name, t.drift]);
     await define("alter table notes rename to memos");
-    await eventually(async () =>
-      expect(await names()).toEqual([
+    await expect
+      .poll(() => names())
+      .toEqual([
         ["memos", false],
         ["teams", false],
-      ]),
-    );
+      ]);
     await define("drop table memos", "create table memos (id int primary key, text text)");
-    await eventually(async () =>
-      expect(await names()).toEqual([
+    await expect
+      .poll(() => names())
+      .toEqual([
         ["memos", false],
         ["teams", false],
-      ]),
-    );
+      ]);
     expect(await identityOf("memos")).toBe("f");
     await define("alter table memos replica identity default");
     expect(await names()).toContainEqual(["memos", expect.any(Boolean)]);
-    await eventually(async () => expect(await identityOf("memos")).toBe("f"));
+    await expect.poll(() => identityOf("memos")).toBe("f");
     await define("drop table memos");
-    await eventually(async () => expect(await names()).toEqual([["teams", false]]));
+    await expect.poll(() => names()).toEqual([["teams", false]]);
   });
 
   it("watches what policies read for as long as they read it", async () => {
     await define("create table guests (id int primary key)", "drop policy p on teams");
-    await eventually(async () => expect(await published("ambit_watched")).toEqual([]));
+    await expect.poll(() => published("ambit_watched")).toEqual([]);
     expect(await identityOf("members")).toBe("d");
     await define("create policy q on teams using (exists (select from guests g where g.id = teams.id))");
-    await eventually(async () => expect(await published("ambit_watched")).toEqual(["guests"]));
+    await expect.poll(() => published("ambit_watched")).toEqual(["guests"]);
   });
 
   it("switches a table off again", async () => {

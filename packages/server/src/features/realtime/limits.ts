@@ -3,7 +3,7 @@ export const limits = {
   /** Tables named in one configure call. */
   tablesPerCall: 100,
   /** Waiting for a table's lock while it is being switched on; whoever writes to it meanwhile waits behind. */
-  tableLockMs: 5_000,
+  tableLockMs: 3_000,
   /** How long switching a table on or off waits for this node to have taken it over. */
   catchUpMs: 2_000,
   /** Tables one connection may subscribe to. */

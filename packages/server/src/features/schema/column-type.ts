@@ -1,4 +1,5 @@
 import { quoteIdent } from "../../engines/postgres/quote.ts";
+import { isCatalogType } from "../../engines/postgres/sql-guard/index.ts";
 import { IDENTIFIER } from "./identifiers.ts";
 
 /** A column's type in its one canonical form; every alias of Postgres leads to the same. */
@@ -107,24 +108,9 @@ const ARGUMENTS = new Map<string, (args: Args) => Args | null>(
 /** Every type a document may name besides the app's enums, for messages and docs. */
 export const TYPE_NAMES: readonly string[] = [...ARGUMENTS.keys(), ...SERIALS.keys()];
 
-/** Further types of Postgres. It looks names up among its own first, so an enum of such a name could not be meant. */
-const CATALOG_TYPES: ReadonlySet<string> = new Set(
-  `aclitem any anyarray anycompatible anycompatiblearray anycompatiblemultirange anycompatiblenonarray
-  anycompatiblerange anyelement anyenum anymultirange anynonarray anyrange bit box bpchar cid cidr circle cstring
-  datemultirange daterange event_trigger fdw_handler gtsvector index_am_handler int2vector int4multirange int4range
-  int8multirange int8range internal jsonpath language_handler line lseg macaddr macaddr8 money name nummultirange
-  numrange oid oidvector path point polygon record refcursor regclass regcollation regconfig regdatabase regdictionary
-  regnamespace regoper regoperator regproc regprocedure regrole regtype table_am_handler tid trigger tsm_handler tsmultirange
-  tsquery tsrange tstzmultirange tstzrange txid_snapshot unknown varbit void xid xid8 xml`.split(/\s+/),
-);
-
 /** Whether the name already means a type, that of the rows of a catalogue among them, and so can't name an enum. */
 export const isTypeName = (name: string): boolean =>
-  ARGUMENTS.has(name) ||
-  ALIASES.has(name) ||
-  SERIALS.has(name) ||
-  CATALOG_TYPES.has(name) ||
-  name.startsWith("pg_");
+  ARGUMENTS.has(name) || ALIASES.has(name) || SERIALS.has(name) || isCatalogType(name);
 
 const WRITTEN =
   /^([a-z_][a-z0-9_ ]*?)\s*(?:\(\s*(\d+(?:\s*,\s*-?\d+)?)\s*\))?(\s+with(?:out)? time zone)?((?:\s*\[\s*\d*\s*\])+|\s+array)?$/;

@@ -79,6 +79,14 @@ export class TestClient {
     );
   }
 
+  /**
+   * Resolves when everything committed before the call has been sent. The first new subscription is answered when it
+   * has been read, the second when what was read has been sent.
+   */
+  async fence(): Promise<void> {
+    for (let i = 0; i < 2; i++) await this.subscribe(`fence_${this.frames.length}`);
+  }
+
   changes(table?: string): ReceivedFrame[] {
     return this.frames.filter(
       (frame) => frame.type === "change" && (table === undefined || frame.table === table),

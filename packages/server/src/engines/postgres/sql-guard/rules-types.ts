@@ -1,5 +1,6 @@
 import { isAllowedType } from "./allow-list.ts";
 import { literalText, strings } from "./ast.ts";
+import { isCatalogType } from "./catalog-types.ts";
 import type { Setting, Visit } from "./judge.ts";
 import { isTrustedSchema } from "./rules-names.ts";
 
@@ -29,7 +30,7 @@ export function judgeTypeName({ fields, findings, setting, refuse }: Visit): voi
 function isOwnType(parts: string[], { appSchema, appTypes }: Setting): boolean {
   const name = parts.at(-1) ?? "";
   const own = parts.length === 1 || (parts.length === 2 && parts[0] === appSchema);
-  return own && appTypes.has(name) && !/^(reg|pg_|_)/.test(name);
+  return own && appTypes.has(name) && !isCatalogType(name);
 }
 
 const isQualifiedTrusted = (parts: string[]): boolean =>
