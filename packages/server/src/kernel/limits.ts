@@ -20,6 +20,8 @@ export const limits = {
   auditedTextChars: 1_000,
   /** A request body of an operation that is open to everyone. */
   publicBodyBytes: 64 * 1024,
+  /** A request body of rows from someone without a key. */
+  rowsBodyBytes: 1024 * 1024,
   /** How long requests under way may go on once the server is told to stop. */
   drainMs: 1_500,
   /** From the signal to the exit of the process. */

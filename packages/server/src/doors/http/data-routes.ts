@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { limits } from "../../features/data/limits.ts";
 import {
@@ -8,8 +9,10 @@ import {
   type RowsTarget,
 } from "../../features/data/service.ts";
 import { errors } from "../../kernel/errors.ts";
+import { limits as kernelLimits } from "../../kernel/limits.ts";
 import type { App } from "../../kernel/operation.ts";
 import type { Principal } from "../../kernel/principal.ts";
+import { readText } from "./body.ts";
 
 export interface DataRouteDeps {
   readonly data: DataService;
@@ -25,6 +28,7 @@ interface RowParams {
 }
 type Request = FastifyRequest<{ Params: RowParams; Body: string | undefined }>;
 
+const TARGET = "rowsTarget";
 const JSON_TYPE = "application/json; charset=utf-8";
 
 /**
@@ -34,7 +38,20 @@ const JSON_TYPE = "application/json; charset=utf-8";
 export function registerDataRoutes(fastify: FastifyInstance, deps: DataRouteDeps): void {
   fastify.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+    scope.decorateRequest(TARGET, null);
+    // Who writes is known before the body is read: those without a key may send less.
+    scope.addContentTypeParser("*", async (request: FastifyRequest, payload: IncomingMessage) => {
+      const { identity } = request.getDecorator<RowsTarget>(TARGET);
+      return readText(
+        request,
+        payload,
+        identity.role === "service" ? kernelLimits.bodyBytes : kernelLimits.rowsBodyBytes,
+      );
+    });
+    scope.addHook("onRequest", async (request) => {
+      const right = request.method === "GET" || request.method === "HEAD" ? "view" : "develop";
+      request.setDecorator(TARGET, await targetOf(deps, request as Request, right));
+    });
     for (const base of ["/v1/:app_id/:table", "/v1/:app_id/data/:table"]) {
       scope.get<{ Params: RowParams }>(base, (request, reply) => list(deps, request as Request, reply));
       scope.post<{ Params: RowParams }>(base, (request, reply) => insert(deps, request as Request, reply));
@@ -51,7 +68,7 @@ export function registerDataRoutes(fastify: FastifyInstance, deps: DataRouteDeps
 }
 
 async function list(deps: DataRouteDeps, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-  const target = await targetOf(deps, request, "view");
+  const target = request.getDecorator<RowsTarget>(TARGET);
   const { count } = preferences(request);
   const page = await deps.data.list(target, queryString(request), { count, cursor: false });
   reply.header("content-range", contentRange(page.offset, page.rows, page.total));
@@ -61,13 +78,13 @@ async function list(deps: DataRouteDeps, request: Request, reply: FastifyReply):
 }
 
 async function get(deps: DataRouteDeps, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-  const target = await targetOf(deps, request, "view");
+  const target = request.getDecorator<RowsTarget>(TARGET);
   const query = parseQueryString(queryString(request));
   return sendJson(reply, 200, await deps.data.get(target, request.params.id, query));
 }
 
 async function insert(deps: DataRouteDeps, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-  const target = await targetOf(deps, request, "develop");
+  const target = request.getDecorator<RowsTarget>(TARGET);
   const { minimal, resolution } = preferences(request);
   const query = parseQueryString(queryString(request));
   const inserted = await deps.data.insert(target, request.body ?? "", query, { minimal, resolution });
@@ -77,7 +94,7 @@ async function insert(deps: DataRouteDeps, request: Request, reply: FastifyReply
 }
 
 async function update(deps: DataRouteDeps, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-  const target = await targetOf(deps, request, "develop");
+  const target = request.getDecorator<RowsTarget>(TARGET);
   const { minimal } = preferences(request);
   const what = { id: null, query: parseQueryString(queryString(request)) };
   const answer = minimal ? ({ kind: "none" } as const) : ({ kind: "many", rows: limits.maxRows } as const);
@@ -87,7 +104,7 @@ async function update(deps: DataRouteDeps, request: Request, reply: FastifyReply
 }
 
 async function updateOne(deps: DataRouteDeps, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-  const target = await targetOf(deps, request, "develop");
+  const target = request.getDecorator<RowsTarget>(TARGET);
   const { minimal } = preferences(request);
   const what = { id: request.params.id, query: parseQueryString(queryString(request)) };
   const answer = { kind: minimal ? "none" : "one" } as const;
@@ -96,7 +113,7 @@ async function updateOne(deps: DataRouteDeps, request: Request, reply: FastifyRe
 }
 
 async function remove(deps: DataRouteDeps, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-  const target = await targetOf(deps, request, "develop");
+  const target = request.getDecorator<RowsTarget>(TARGET);
   const what = { id: null, query: parseQueryString(queryString(request)) };
   const deleted = await deps.data.remove(target, what);
   if (preferences(request).minimal) return reply.status(204).send();
@@ -104,7 +121,7 @@ async function remove(deps: DataRouteDeps, request: Request, reply: FastifyReply
 }
 
 async function removeOne(deps: DataRouteDeps, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-  const target = await targetOf(deps, request, "develop");
+  const target = request.getDecorator<RowsTarget>(TARGET);
   const what = { id: request.params.id, query: parseQueryString(queryString(request)) };
   await deps.data.remove(target, what);
   if (preferences(request).minimal) return reply.status(204).send();

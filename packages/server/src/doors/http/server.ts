@@ -1,9 +1,11 @@
-import fastifyFactory, { type FastifyInstance } from "fastify";
+import type { IncomingMessage } from "node:http";
+import fastifyFactory, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import { limits } from "../../kernel/limits.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { App } from "../../kernel/operation.ts";
+import { parseJson, readText } from "./body.ts";
 import { applyCors } from "./cors.ts";
 import { sendError } from "./errors.ts";
 import { rewriteUrl } from "./subdomain.ts";
@@ -71,38 +73,27 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 
 /** JSON bodies, also empty ones and ones without a content type; forms for the OAuth callback that posts one. */
 function acceptBodies(fastify: FastifyInstance): void {
-  const parseJson = (
-    _request: unknown,
-    text: string | Buffer,
-    done: (error: Error | null, body?: unknown) => void,
-  ) => {
-    const body = text.toString();
-    if (body === "") return done(null, undefined);
-    try {
-      done(null, JSON.parse(body));
-    } catch {
-      done(errors.VALIDATION_INVALID_JSON());
-    }
-  };
+  const text = (request: FastifyRequest, payload: IncomingMessage) =>
+    readText(request, payload, request.routeOptions.bodyLimit ?? limits.bodyBytes);
   fastify.removeContentTypeParser(["application/json", "text/plain"]);
-  fastify.addContentTypeParser(/^application\/(.+\+)?json/, { parseAs: "string" }, parseJson);
+  fastify.addContentTypeParser(
+    /^application\/(.+\+)?json/,
+    async (request: FastifyRequest, payload: IncomingMessage) => parseJson(await text(request, payload)),
+  );
   fastify.addContentTypeParser(
     "application/x-www-form-urlencoded",
-    { parseAs: "string" },
-    (request, text, done) => {
+    async (request: FastifyRequest, payload: IncomingMessage) => {
+      const body = await text(request, payload);
       // curl -d says "form" whatever it sends.
-      if (/^\s*[[{]/.test(text.toString())) return parseJson(request, text, done);
-      done(null, Object.fromEntries(new URLSearchParams(text.toString())));
+      return /^\s*[[{]/.test(body) ? parseJson(body) : Object.fromEntries(new URLSearchParams(body));
     },
   );
-  fastify.addContentTypeParser("*", { parseAs: "string" }, (request, text, done) => {
-    if (text === "") return done(null, undefined);
-    if (request.headers["content-type"] === undefined) return parseJson(request, text, done);
-    done(
-      errors.REQUEST_ERROR({
-        message: "The body has a content type this server does not read.",
-        remediation: "Send JSON with Content-Type: application/json.",
-      }),
-    );
+  fastify.addContentTypeParser("*", async (request: FastifyRequest, payload: IncomingMessage) => {
+    const body = await text(request, payload);
+    if (body === "" || request.headers["content-type"] === undefined) return parseJson(body);
+    throw errors.REQUEST_ERROR({
+      message: "The body has a content type this server does not read.",
+      remediation: "Send JSON with Content-Type: application/json.",
+    });
   });
 }

@@ -5,6 +5,7 @@ import { limits } from "./limits.ts";
 import { OneTrip, type RawResult, type Statement } from "./one-trip.ts";
 import { quoteIdent } from "./quote.ts";
 import { HELPER_SCHEMA, type TenantRole, tenantRole } from "./tenant.ts";
+import { TenantPools } from "./tenant-pools.ts";
 
 /** Something SQL can be sent to: the database itself, or a transaction on it. */
 export interface Queryable {
@@ -32,7 +33,7 @@ export interface Target {
 export class Database implements Queryable {
   readonly target: Target;
   readonly #control: pg.Pool;
-  readonly #tenants = new Map<string, pg.Pool>();
+  readonly #tenants: TenantPools;
   readonly #passwordOf: (appId: string) => string;
   readonly #log: Log;
 
@@ -40,7 +41,14 @@ export class Database implements Queryable {
     this.target = target;
     this.#passwordOf = passwordOf;
     this.#log = log;
-    this.#control = this.#pool({ ...target, max: limits.controlConnections, application_name: "ambit" });
+    this.#control = this.#pool({
+      ...target,
+      max: limits.controlConnections,
+      // What Ambit itself needs is not given back to a server that may be out of connections by then.
+      idleTimeoutMillis: 0,
+      application_name: "ambit",
+    });
+    this.#tenants = new TenantPools((appId) => this.#tenantPool(appId), limits.tenantConnections);
   }
 
   /** Runs one statement on the control connection. */
@@ -66,7 +74,7 @@ export class Database implements Queryable {
 
   /** Runs one statement as a caller of an app: role, claims and statement in a single round trip. */
   async asCaller(appId: string, identity: Identity, statement: Statement): Promise<RawResult> {
-    const client = await this.#connect(this.#tenant(appId));
+    const client = await this.#connect(this.#tenants.get(appId));
     try {
       const subject = identity.claims?.sub;
       const as = {
@@ -88,7 +96,7 @@ export class Database implements Queryable {
   /** Runs `work` in one transaction as the owner of an app's schema, on the app's own login. */
   ownerTransaction<T>(appId: string, work: (tx: Queryable) => Promise<T>): Promise<T> {
     const begin = `begin; set local role ${quoteIdent(tenantRole(appId, "owner"))}; set local search_path = ${quoteIdent(appId)}, ${HELPER_SCHEMA}, extensions`;
-    return this.#transaction(this.#tenant(appId), begin, work);
+    return this.#transaction(this.#tenants.get(appId), begin, work);
   }
 
   /**
@@ -107,15 +115,12 @@ export class Database implements Queryable {
   }
 
   /** Closes an app's connections, e.g. before it is dropped. */
-  async closeTenant(appId: string): Promise<void> {
-    const pool = this.#tenants.get(appId);
-    this.#tenants.delete(appId);
-    await pool?.end();
+  closeTenant(appId: string): Promise<void> {
+    return this.#tenants.close(appId);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#control.end(), ...[...this.#tenants.values()].map((pool) => pool.end())]);
-    this.#tenants.clear();
+    await Promise.all([this.#control.end(), this.#tenants.closeAll()]);
   }
 
   #tenantConfig(appId: string): pg.ClientConfig {
@@ -127,18 +132,13 @@ export class Database implements Queryable {
     };
   }
 
-  #tenant(appId: string): pg.Pool {
-    let pool = this.#tenants.get(appId);
-    if (pool === undefined) {
-      pool = this.#pool({
-        ...this.#tenantConfig(appId),
-        max: limits.connectionsPerApp,
-        idleTimeoutMillis: limits.idleConnectionMs,
-        maxLifetimeSeconds: limits.connectionLifetimeS,
-      });
-      this.#tenants.set(appId, pool);
-    }
-    return pool;
+  #tenantPool(appId: string): pg.Pool {
+    return this.#pool({
+      ...this.#tenantConfig(appId),
+      max: limits.connectionsPerApp,
+      idleTimeoutMillis: limits.idleConnectionMs,
+      maxLifetimeSeconds: limits.connectionLifetimeS,
+    });
   }
 
   #pool(config: pg.PoolConfig): pg.Pool {

@@ -4,6 +4,8 @@ export const limits = {
   controlConnections: 10,
   /** Connections of one app's data plane, per node. */
   connectionsPerApp: 10,
+  /** Connections of all apps' data planes together, per node; the built-in server takes 200 in all. */
+  tenantConnections: 140,
   /** An app's connection unused for this long is closed. */
   idleConnectionMs: 10_000,
   /** A connection's age, after which it is replaced: bounds what a backend caches of the catalogue. */

@@ -25,7 +25,7 @@ export const HELPER_SCHEMA = "ambit_helpers";
 export const tenantRole = (appId: string, role: TenantRole): string => `${appId}_${role}`;
 
 /** The time one statement of the data plane may take. */
-const STATEMENT_TIMEOUT = "30s";
+const STATEMENT_TIMEOUT = "15s";
 
 /** Creates the schema and roles of an app. Idempotent, so that an interrupted creation can be repeated. */
 export async function createTenant(db: Queryable, appId: string, password: string): Promise<void> {
