@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { apiAs } from "../support/api.ts";
 import { must } from "../support/app.ts";
 import { discard, type Server, startServer } from "../support/server.ts";
 import { type AuthApp, authApp, codeOf, otherThan, PASSWORD } from "./auth-app.ts";
@@ -76,12 +77,12 @@ describe("sessions", () => {
     const { sessions } = must(await app.get("sessions", phone.access_token));
     expect(sessions).toHaveLength(2);
     const other = sessions.find((session: any) => !session.current).id;
-    const api = (await import("../support/api.ts")).apiAs(server.apiUrl, phone.access_token);
+    const api = apiAs(server.apiUrl, phone.access_token);
     must(await api("DELETE", `/auth/${app.id}/sessions/${other}`));
     expect(await app.works(tablet.access_token)).toBe(false);
     const stranger = await app.member(someone());
     const mine = must(await app.get("sessions", phone.access_token)).sessions[0].id;
-    const strange = (await import("../support/api.ts")).apiAs(server.apiUrl, stranger.access_token);
+    const strange = apiAs(server.apiUrl, stranger.access_token);
     expect((await strange("DELETE", `/auth/${app.id}/sessions/${mine}`)).status).toBe(404);
     const last = await app.login(email);
     must(await app.post("logout", { all: true }, last.access_token));

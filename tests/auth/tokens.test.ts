@@ -123,6 +123,7 @@ async function forgeries(): Promise<Record<string, string>> {
 describe("forged tokens open nothing", () => {
   it("whatever is forged, at every door", async () => {
     expect((await red.get("me", ada.access_token)).body.id).toBe(ada.user.id);
+    expect(await blue.works(blueAda.access_token)).toBe(true);
     for (const [name, token] of Object.entries(await forgeries())) {
       expect({ name, ...(await refusals(token)) }).toEqual({ name, ...REFUSED });
     }

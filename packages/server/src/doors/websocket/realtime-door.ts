@@ -47,7 +47,7 @@ interface Admission {
 }
 
 /**
- * Serves `/v1/<app>/realtime` on an HTTP server. Upgrades to other paths are left to others. A bad credential, an
+ * Serves `/v1/<app>/realtime` on an HTTP server. A bad credential, an
  * unknown app or a foreign page is refused with an HTTP status; what may pass with time (a paused app) and a missing
  * credential are told by a frame after the upgrade, as clients expect.
  */
@@ -64,8 +64,8 @@ export function attachRealtimeDoor(server: Server, deps: RealtimeDoorDeps): { cl
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const wanted = readRequest(request.url ?? "/", request.headers, deps.baseDomain);
-    if (wanted === null) return;
     socket.on("error", () => {});
+    if (wanted === null) return refuseUpgrade(socket, noSocketHere(), deps.publicUrl());
     admit(wanted, request, deps, clients).then(
       (admission) => {
         if (closing || socket.destroyed) return void socket.destroy();
@@ -88,6 +88,12 @@ export function attachRealtimeDoor(server: Server, deps: RealtimeDoorDeps): { cl
     },
   };
 }
+
+const noSocketHere = () =>
+  errors.RESOURCE_NOT_FOUND({
+    message: "There is no WebSocket at this path.",
+    remediation: "Connect to /v1/<app_id>/realtime.",
+  });
 
 /** Decides over an upgrade request. Throws the error to refuse it with. */
 async function admit(

@@ -37,7 +37,8 @@ export function organizationOperations(service: OrganizationsService): AnyOperat
     platformOperation({
       name: "organizations.list",
       title: "List organisations",
-      summary: "The organisations the caller's account belongs to, with its role in each.",
+      summary:
+        "The organisation of the caller's key and its role there. A key belongs to one organisation and shows no other.",
       input: z.object({}),
       output: z.object({ organizations: z.array(organization.extend({ role })) }),
       right: "view",
@@ -45,7 +46,7 @@ export function organizationOperations(service: OrganizationsService): AnyOperat
       idempotent: true,
       http: { method: "GET", path: base },
       mcp: { tool, action: "list" },
-      run: async (call) => ({ organizations: (await service.list(keyOf(call).accountId)).map(iso) }),
+      run: async (call) => ({ organizations: (await service.list(keyOf(call))).map(iso) }),
     }),
     platformOperation({
       name: "organizations.create",

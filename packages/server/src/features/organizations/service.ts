@@ -27,7 +27,11 @@ interface NewKey {
 export interface OrganizationsService {
   /** Makes an organisation with the caller's account as its owner, and a person's key for it. */
   create(name: string, owner: KeyPrincipal): Promise<store.OrganizationRow & { key: NewKey }>;
-  list(accountId: string): Promise<(store.OrganizationRow & { role: Role })[]>;
+  /** The organisation of a key, with its member's role. */
+  list(key: {
+    accountId: string;
+    organizationId: string;
+  }): Promise<(store.OrganizationRow & { role: Role })[]>;
   get(id: string): Promise<store.OrganizationRow>;
   rename(id: string, name: string): Promise<store.OrganizationRow>;
   members(id: string): Promise<store.MemberRow[]>;
@@ -71,7 +75,7 @@ export function createOrganizationsService({ database }: Platform, keys: KeysSer
         });
         return { ...organization, key };
       }),
-    list: (accountId) => store.selectOrganizationsOf(database, accountId),
+    list: ({ accountId, organizationId }) => store.selectMembership(database, accountId, organizationId),
     get: async (id) => found(await store.selectOrganization(database, id)),
     rename: async (id, name) => found(await store.updateOrganization(database, id, name)),
     members: (id) => store.selectMembers(database, id),

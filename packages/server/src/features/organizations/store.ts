@@ -36,15 +36,16 @@ export async function selectOrganization(db: Queryable, id: string): Promise<Org
   return row ?? null;
 }
 
-/** The organisations an account belongs to, with its role in each. */
-export function selectOrganizationsOf(
+/** One organisation with an account's role in it; none when it is no member. */
+export function selectMembership(
   db: Queryable,
   accountId: string,
+  organizationId: string,
 ): Promise<(OrganizationRow & { role: Role })[]> {
   return db.query(
     `select o.id, o.name, o.created_at, m.role from ambit.organizations o
-     join ambit.members m on m.organization_id = o.id where m.account_id = $1 order by o.created_at`,
-    [accountId],
+     join ambit.members m on m.organization_id = o.id where m.account_id = $1 and o.id = $2`,
+    [accountId, organizationId],
   );
 }
 
