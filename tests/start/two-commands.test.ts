@@ -74,12 +74,35 @@ describe("a clean clone", () => {
     expectPlayed(await run("npm", ["run", "demo", "--", "--once"], { cwd: clone, env }));
   }, 60_000);
 
-  it.runIf(isRoot)(
-    "does the same for an ordinary user",
-    async () => {
+  it("ends with `npm start` when npm is told to stop", async () => {
+    const dataDir = join(directory, "data-of-start");
+    const child = spawn("npm", ["start"], {
+      cwd: clone,
+      env: { ...process.env, AMBIT_DATA_DIR: dataDir, AMBIT_PORT: "0" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await new Promise<void>((resolve) => {
+      child.stdout.on("data", (chunk) => {
+        if (String(chunk).includes("Ambit is ready")) resolve();
+      });
+    });
+    const { api_url } = JSON.parse(readFileSync(join(dataDir, "credentials.json"), "utf8"));
+    const startedAt = Date.now();
+    const exited = new Promise((resolve) => child.on("exit", resolve));
+    child.kill("SIGTERM");
+    await exited;
+    const answers = () => fetch(`${api_url}/health`).then(Boolean, () => false);
+    while ((await answers()) || existsSync(join(dataDir, "postgres", "postmaster.pid"))) {
+      expect(Date.now() - startedAt).toBeLessThan(5_000);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }, 60_000);
+
+  // Run by an ordinary user, the first of these is that already.
+  if (isRoot) {
+    it("does the same for an ordinary user", async () => {
       const env = { AMBIT_DATA_DIR: join(directory, "data-of-nobody"), AMBIT_PORT: "0" };
       expectPlayed(await run("npm", ["run", "demo", "--", "--once"], { cwd: clone, env, uid: NOBODY }));
-    },
-    60_000,
-  );
+    }, 60_000);
+  }
 });

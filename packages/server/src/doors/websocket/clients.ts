@@ -28,7 +28,7 @@ export class Clients {
     this.#ports = ports;
     this.#timers = [
       setInterval(() => this.#heartbeat(), limits.heartbeatMs).unref(),
-      setInterval(() => void this.recheck("keys"), limits.recheckMs).unref(),
+      setInterval(() => this.#tick(), limits.recheckMs).unref(),
     ];
   }
 
@@ -70,13 +70,7 @@ export class Clients {
    * since their end is told by itself.
    */
   async recheck(whose: "keys" | "all"): Promise<void> {
-    if (this.#checking && whose === "keys") return;
-    this.#checking = true;
-    try {
-      for (const appId of [...this.#byApp.keys()]) await this.recheckApp(appId, whose);
-    } finally {
-      this.#checking = false;
-    }
+    for (const appId of [...this.#byApp.keys()]) await this.recheckApp(appId, whose);
   }
 
   async recheckApp(appId: string, whose: "keys" | "all"): Promise<void> {
@@ -127,6 +121,14 @@ export class Clients {
       ending = { ...signedOut, message: `Authentication failed: ${error.message}` };
     }
     if (ending !== null) socket.end(ending);
+  }
+
+  #tick(): void {
+    if (this.#checking) return;
+    this.#checking = true;
+    void this.recheck("keys").finally(() => {
+      this.#checking = false;
+    });
   }
 
   #heartbeat(): void {

@@ -204,7 +204,7 @@ describe("when tables change under way", () => {
     const app = await stage.app(
       [],
       "create table notes (id int primary key, team int)",
-      "create table members (team int primary key, user_id text)",
+      "create table members (team int primary key, user_id text, twice int generated always as (team * 2) stored)",
       "alter table notes enable row level security",
       "create policy team on notes using (team in (select m.team from members m where m.user_id = current_user_id()))",
     );
@@ -216,6 +216,10 @@ describe("when tables change under way", () => {
     expect(await user.ofType("resync")).toMatchObject({ table: "notes", reason: "dependency_changed" });
     await service.changesOnceThere(1);
     expect(service.changes("members")).toEqual([]);
+    await stage.node.realtime.enable(app.id, ["members"]);
+    await app.write("insert into members values (2, 'v')");
+    const [shown] = await service.changesOnceThere(1, "members");
+    expect(shown!.record).toEqual({ team: 2, user_id: "v", twice: 4 });
   });
 });
 

@@ -65,18 +65,22 @@ export function attachRealtimeDoor(server: Server, deps: RealtimeDoorDeps): { cl
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const wanted = readRequest(request.url ?? "/", request.headers, deps.baseDomain);
     socket.on("error", () => {});
-    if (wanted === null) return refuseUpgrade(socket, noSocketHere(), deps.publicUrl());
+    if (wanted === null) {
+      refuseUpgrade(socket, noSocketHere(), deps.publicUrl());
+      return;
+    }
     admit(wanted, request, deps, clients).then(
       (admission) => {
-        if (closing || socket.destroyed) return void socket.destroy();
-        sockets.handleUpgrade(request, socket, head, (ws) => begin(ws, socket, admission, deps, clients));
+        if (closing) socket.destroy();
+        else
+          sockets.handleUpgrade(request, socket, head, (ws) => begin(ws, socket, admission, deps, clients));
       },
       (error) => refuseUpgrade(socket, toAmbitError(error, deps.log, newUuid()), deps.publicUrl()),
     );
   };
   server.on("upgrade", onUpgrade);
   deps.onAppChanged((appId) => void clients.recheckApp(appId, "keys"));
-  deps.onKeyRevoked(() => void clients.recheck("all"));
+  deps.onKeyRevoked(() => void clients.recheck("keys"));
   deps.onSessionEnded((_appId, sessionId) => clients.endSession(sessionId));
   deps.realtime.onSessionEnded((sessionId) => clients.endSession(sessionId));
   deps.realtime.onGap(() => void clients.recheck("all"));

@@ -1,9 +1,9 @@
 import type { Queryable } from "../../engines/postgres/database.ts";
 import { tenantRole } from "../../engines/postgres/tenant.ts";
-import { BROADCAST } from "./publications.ts";
+import { BROADCAST, WATCHED } from "./publications.ts";
 import { type CatalogColumn, type CatalogPolicy, noTable, type TableView, viewOf } from "./table-view.ts";
 
-/** What changes the view of a table beside its own rows: `root` is a table, `name` one that its policies read. */
+/** What changes the view of a table beside its own rows: `root` is a table, `oid` and `name` one that its policies read. */
 export const DEPENDENCIES = `
   with recursive reached (root, kind, object) as (
     select c.oid, 'pg_class'::regclass::oid, c.oid from pg_class c where c.oid = any ($1)
@@ -22,7 +22,10 @@ export const DEPENDENCIES = `
     join pg_depend d on d.classid = by.kind and d.objid = by.object and d.refobjid <> r.object
       and d.refclassid in ('pg_class'::regclass, 'pg_proc'::regclass)
   )
-  select r.root, c.oid, c.relname as name from reached r
+  select r.root, c.oid, c.relname as name,
+    exists (select from pg_publication_rel m join pg_publication p on p.oid = m.prpubid
+            where m.prrelid = c.oid and p.pubname = '${WATCHED}') as watched
+  from reached r
   join pg_class c on c.oid = r.object and r.kind = 'pg_class'::regclass and c.relkind = 'r'
     and c.relpersistence = 'p'
   join pg_namespace n on n.oid = c.relnamespace
@@ -69,13 +72,13 @@ export async function loadViews(
   await tx.query("select set_config('search_path', '', true)");
   const roles = [tenantRole(appId, "anon"), tenantRole(appId, "user")];
   const rows = await tx.query<TableRow>(TABLES, [appId, tables, ...roles]);
-  const reads = await tx.query<{ root: number; name: string }>(DEPENDENCIES, [
+  const reads = await tx.query<{ root: number; name: string; watched: boolean }>(DEPENDENCIES, [
     rows.map((row) => row.oid),
     appId,
   ]);
   const views = new Map(tables.map((table) => [table, noTable(table)]));
   for (const row of rows) {
-    const dependsOn = reads.filter((read) => read.root === row.oid).map((read) => read.name);
+    const dependsOn = reads.filter((read) => read.root === row.oid);
     views.set(row.table, viewOf({ ...row, dependsOn }));
   }
   return views;

@@ -97,8 +97,12 @@ export class Channel {
     this.configured(resync, xid);
   }
 
-  /** Tables of the app were switched on or off at this place of the log. */
+  /**
+   * Tables of the app were switched on or off at this place of the log. Where changes are missing before it, what
+   * policies read may be among them.
+   */
   configured(resync: NoticeEntry["resync"], xid: number): void {
+    if (resync !== null) this.#lastNotice = this.#seq + 1;
     this.#settling.add(xid);
     this.#queue.push({ kind: "notice", seq: ++this.#seq, resync });
     this.#start();

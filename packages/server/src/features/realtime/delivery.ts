@@ -98,6 +98,7 @@ function roleSight(
   if (entry.seq < state.blindBefore) return "missed";
   if (rows === "none") return { mask, before: never, after: never };
   if (rows === "all") return sightOfAll(entry, mask);
+  if (view.unwatched) return "missed";
   if (view.dependsOn.some((table) => context.lastTouch(table) > entry.seq)) return "missed";
   const verdicts = context.verdicts.get(state)?.get(role);
   const on = (row: Row | null) => (row === null ? never : (verdicts?.on(row) ?? undecided));

@@ -7,9 +7,11 @@ export const WATCHED = "ambit_watched";
 /** Holds end users' sessions: deleting one closes that user's connections on every node. */
 export const SESSIONS = "ambit_sessions";
 
-/** What each is made with. */
+const PUBLISH = "with (publish = 'insert, update, delete, truncate', publish_generated_columns = stored)";
+
+/** What each is made with. A table may be in both of the first two, which must then agree. */
 export const DEFINITIONS: Readonly<Record<string, string>> = {
-  [BROADCAST]: "with (publish = 'insert, update, delete, truncate', publish_generated_columns = stored)",
-  [WATCHED]: "with (publish = 'insert, update, delete, truncate')",
+  [BROADCAST]: PUBLISH,
+  [WATCHED]: PUBLISH,
   [SESSIONS]: "for table ambit.auth_sessions with (publish = 'delete')",
 };

@@ -30,6 +30,8 @@ export interface TableView {
   readonly roles: Readonly<Record<ViewerRole, RoleView>>;
   /** Tables of the app that its policies read. */
   readonly dependsOn: readonly string[];
+  /** The log does not carry all of those yet. */
+  readonly unwatched: boolean;
 }
 
 /** A column as the catalogue describes it. */
@@ -63,7 +65,7 @@ export interface CatalogTable {
   readonly rls: boolean;
   readonly columns: readonly CatalogColumn[];
   readonly policies: readonly CatalogPolicy[];
-  readonly dependsOn: readonly string[];
+  readonly dependsOn: readonly { readonly name: string; readonly watched: boolean }[];
 }
 
 /** The form of a relation as the log describes it, to compare with a view's. */
@@ -73,7 +75,16 @@ export const formOf = (relation: Relation): string =>
 export const noTable = (table: string): TableView => {
   const nothing: RoleView = { rows: "none", mask: new Set() };
   const roles = { anon: nothing, user: nothing };
-  return { table, exists: false, enabled: false, columns: new Set(), form: "", roles, dependsOn: [] };
+  return {
+    table,
+    exists: false,
+    enabled: false,
+    columns: new Set(),
+    form: "",
+    roles,
+    dependsOn: [],
+    unwatched: false,
+  };
 };
 
 /** What follows from the catalogue for each role. Pure. */
@@ -86,7 +97,8 @@ export function viewOf(catalog: CatalogTable): TableView {
     columns: new Set(logged.map((column) => column.name)),
     form: logged.map((column) => `${column.name}:${column.typeOid}`).join("\0"),
     roles: { anon: roleView(catalog, "anon"), user: roleView(catalog, "user") },
-    dependsOn: catalog.dependsOn,
+    dependsOn: catalog.dependsOn.map((dependency) => dependency.name),
+    unwatched: catalog.dependsOn.some((dependency) => !dependency.watched),
   };
 }
 

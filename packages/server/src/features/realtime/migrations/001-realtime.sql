@@ -42,4 +42,6 @@ begin
     return next;
   end loop;
 end $$;
-grant execute on function ambit_helpers.judge_rows(text, text[], text, text[], text[], int) to public;
+revoke execute on function ambit_helpers.judge_rows(text, text[], text, text[], text[], int) from public;
+grant execute on function ambit_helpers.judge_rows(text, text[], text, text[], text[], int)
+  to butterbase_anon, butterbase_user;
