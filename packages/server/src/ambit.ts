@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { type Credentials, ensureDataDirectory, masterKey } from "./data-directory.ts";
 import { registerHealthRoutes } from "./doors/http/health-routes.ts";
@@ -109,6 +110,8 @@ async function start(
   stops.push(() => closeServer(fastify));
   const listening = await listen(fastify, config);
   url = config.publicUrl ?? listening;
+  // A transaction somebody left open on the server may hold the change stream up; the rest serves meanwhile.
+  await Promise.race([composed.settled(), sleep(limits.settleMs, undefined, { ref: false })]);
   const { credentials, firstBoot } = await prepareCredentials(platform, composed.keys);
   let stopping: Promise<void> | undefined;
   return {

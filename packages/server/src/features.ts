@@ -37,6 +37,8 @@ export interface Composition {
   readonly keys: KeysService;
   readonly resolvePrincipal: ResolvePrincipal;
   readonly checks: Checks;
+  /** Resolves once everything that starts in the background has started. */
+  settled(): Promise<void>;
   registerDoors(fastify: FastifyInstance, pipeline: Pipeline): void;
 }
 
@@ -91,6 +93,7 @@ export function composeFeatures(platform: Platform): Composition {
     checks: {
       realtime: async () => (realtime.service.streaming ? null : "the change stream is not connected"),
     },
+    settled: () => realtime.service.ready(),
     registerDoors(fastify, pipeline) {
       const { clock, log, publicUrl } = platform;
       registerDataRoutes(fastify, { data: data.service, apps: apps.service, resolvePrincipal, clock });

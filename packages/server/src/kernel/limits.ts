@@ -22,6 +22,8 @@ export const limits = {
   publicBodyBytes: 64 * 1024,
   /** A request body of rows from someone without a key. */
   rowsBodyBytes: 1024 * 1024,
+  /** How long a start waits for what starts in the background before it calls itself ready. */
+  settleMs: 2_000,
   /** How long requests under way may go on once the server is told to stop. */
   drainMs: 1_500,
   /** From the signal to the exit of the process. */
