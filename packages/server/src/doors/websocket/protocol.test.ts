@@ -107,6 +107,12 @@ describe("other messages", () => {
   it.each([
     ["not JSON", "{", /not valid JSON/],
     ["not an object", "[]", /JSON object/],
+    [
+      "nested without end",
+      `{"type":"presence_track","metadata":${"[".repeat(30_000)}${"]".repeat(30_000)}}`,
+      /nested/,
+    ],
+    ["a deep filter", { type: "subscribe", table: "tasks", filter: { id: "x".repeat(2_000) } }, /filter/],
     ["no type", {}, /Unknown message type/],
     ["unknown type", { type: "shout" }, /Unknown message type/],
     ["subscribe without table", { type: "subscribe" }, /table/],

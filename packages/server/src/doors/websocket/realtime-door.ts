@@ -47,9 +47,9 @@ interface Admission {
 }
 
 /**
- * Serves `/v1/<app>/realtime` on an HTTP server. A bad credential, an
- * unknown app or a foreign page is refused with an HTTP status; what may pass with time (a paused app) and a missing
- * credential are told by a frame after the upgrade, as clients expect.
+ * Serves `/v1/<app>/realtime` on an HTTP server. A bad credential, an unknown app or a foreign page is refused with an
+ * HTTP status; what may pass with time (a paused app) and a missing credential are told by a frame after the upgrade,
+ * as clients expect. Upgrades to any other path are refused.
  */
 export function attachRealtimeDoor(server: Server, deps: RealtimeDoorDeps): { close(): Promise<void> } {
   const clients = new Clients(deps);

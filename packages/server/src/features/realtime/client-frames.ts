@@ -2,9 +2,11 @@ import { z } from "zod";
 import { limits } from "./limits.ts";
 
 const table = z.string().min(1).max(63);
-const metadata = z.json().refine((value) => JSON.stringify(value).length <= limits.presenceMetadataChars, {
-  message: `is longer than ${limits.presenceMetadataChars} characters of JSON`,
-});
+/** Any JSON up to a length, which also bounds how deeply it is nested. */
+const json = (chars: number) =>
+  z.unknown().refine((value) => value === undefined || JSON.stringify(value).length <= chars, {
+    message: `is longer than ${chars} characters of JSON`,
+  });
 
 /** Frames a client may send. Fields beyond these are ignored, so that newer clients still work. */
 const clientFrame = z.discriminatedUnion("type", [
@@ -12,16 +14,16 @@ const clientFrame = z.discriminatedUnion("type", [
     type: z.literal("subscribe"),
     table,
     filter: z
-      .record(z.string(), z.json())
+      .record(z.string(), json(limits.filterValueChars))
       .refine((filter) => Object.keys(filter).length <= limits.filterColumns, {
         message: `names more than ${limits.filterColumns} columns`,
       })
       .nullish(),
   }),
   z.object({ type: z.literal("unsubscribe"), table }),
-  z.object({ type: z.literal("presence_track"), metadata: metadata.optional() }),
-  z.object({ type: z.literal("presence_update"), metadata: metadata.optional() }),
-  z.object({ type: z.literal("event"), event: z.string().min(1).max(200), payload: z.json().optional() }),
+  z.object({ type: z.literal("presence_track"), metadata: json(limits.presenceMetadataChars).optional() }),
+  z.object({ type: z.literal("presence_update"), metadata: json(limits.presenceMetadataChars).optional() }),
+  z.object({ type: z.literal("event"), event: z.string().min(1).max(200), payload: z.unknown().optional() }),
   z.object({ type: z.literal("auth"), token: z.string().min(1) }),
 ]);
 
@@ -29,13 +31,12 @@ export type ClientFrame = z.infer<typeof clientFrame>;
 
 /** The frame in a text message, or what is wrong with it in words for the client. */
 export function readClientFrame(text: string): { frame: ClientFrame } | { problem: string } {
-  let value: unknown;
+  let parsed: ReturnType<typeof clientFrame.safeParse>;
   try {
-    value = JSON.parse(text);
+    parsed = clientFrame.safeParse(JSON.parse(text));
   } catch {
-    return { problem: "The message is not valid JSON." };
+    return { problem: "The message is not valid JSON, or nested too deeply." };
   }
-  const parsed = clientFrame.safeParse(value);
   if (parsed.success) return { frame: parsed.data };
   const [issue] = parsed.error.issues;
   const field = issue?.path.join(".") ?? "";

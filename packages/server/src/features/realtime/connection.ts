@@ -41,6 +41,7 @@ export class Connection implements Peer {
   readonly #transport: Transport;
   readonly #tables = new Set<string>();
   #tail: Promise<void> = Promise.resolve();
+  #waiting = 0;
   #open = true;
 
   constructor(viewer: Viewer, transport: Transport, ports: ConnectionPorts) {
@@ -56,8 +57,14 @@ export class Connection implements Peer {
 
   /** Takes one text message from the client. */
   receive(text: string): void {
+    if (this.#waiting >= limits.messagesWaiting) {
+      this.send([errorFrame("Too many messages wait for an answer: this one was not taken.")]);
+      return;
+    }
     const read = readClientFrame(text);
+    this.#waiting += 1;
     this.#tail = this.#tail.then(async () => {
+      this.#waiting -= 1;
       if (!this.#open) return;
       if ("problem" in read) return this.send([errorFrame(read.problem)]);
       try {

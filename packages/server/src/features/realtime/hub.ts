@@ -18,6 +18,8 @@ export interface HubPorts extends Omit<ChannelPorts, "appId" | "load" | "mark"> 
   onSessionEnded(sessionId: string): void;
 }
 
+type RowEvent = Exclude<StreamEvent, { kind: "message" | "truncate" }>;
+
 interface Waiter {
   resolve(): void;
   reject(error: unknown): void;
@@ -58,9 +60,23 @@ export class Hub {
     return this.#channels.get(appId);
   }
 
-  /** Takes one committed transaction, or part of one. Never waits. */
+  /**
+   * Takes one committed transaction, or part of one. Never waits. Its rows appeared together with what it changed of
+   * policies, so its notices come first.
+   */
   accept(transaction: Transaction): void {
-    for (const [at, event] of transaction.events.entries()) this.#acceptEvent(event, transaction, at);
+    const { events, xid } = transaction;
+    for (const event of events) {
+      if (event.kind === "message") this.#acceptMessage(event.prefix, event.content, xid);
+    }
+    for (const [at, event] of events.entries()) {
+      if (event.kind === "truncate") {
+        for (const { schema, table } of event.relations) this.#channels.get(schema)?.truncated(table, xid);
+      } else if (event.kind !== "message") {
+        if (event.relation.schema === "ambit") this.#acceptOwn(event);
+        else this.#acceptChange(event, transaction, at);
+      }
+    }
   }
 
   /** Changes were lost: marks on their way won't arrive, and every client has to load afresh. */
@@ -90,26 +106,7 @@ export class Hub {
     });
   }
 
-  #acceptEvent(event: StreamEvent, transaction: Transaction, at: number): void {
-    switch (event.kind) {
-      case "message":
-        this.#acceptMessage(event.prefix, event.content, transaction.xid);
-        return;
-      case "truncate":
-        for (const { schema, table } of event.relations)
-          this.#channels.get(schema)?.truncated(table, transaction.xid);
-        return;
-      default:
-        if (event.relation.schema === "ambit") this.#acceptOwn(event);
-        else this.#acceptChange(event, transaction, at);
-    }
-  }
-
-  #acceptChange(
-    event: Exclude<StreamEvent, { kind: "message" | "truncate" }>,
-    { commitLsn, commitTime, firstEvent, xid }: Transaction,
-    at: number,
-  ): void {
+  #acceptChange(event: RowEvent, { commitLsn, commitTime, firstEvent, xid }: Transaction, at: number): void {
     const { relation, kind } = event;
     this.#channels.get(relation.schema)?.change(relation.table, xid, (): Omit<ChangeEntry, "seq"> => {
       const before = kind === "insert" ? null : event.old;
@@ -148,7 +145,7 @@ export class Hub {
     }
   }
 
-  #acceptOwn(event: Exclude<StreamEvent, { kind: "message" | "truncate" }>): void {
+  #acceptOwn(event: RowEvent): void {
     if (event.kind !== "delete" || event.relation.table !== "auth_sessions") return;
     const id = valueIn(event.relation, event.old, "id");
     if (id !== null) this.#ports.onSessionEnded(id);

@@ -12,6 +12,10 @@ export const limits = {
   filtersPerTable: 50,
   /** Columns named in one filter. */
   filterColumns: 16,
+  /** A value in a filter, as JSON. */
+  filterValueChars: 1_000,
+  /** Messages of one connection that may wait for those before them. */
+  messagesWaiting: 500,
   /** A subscribe frame waits this long for the log to become readable. */
   readyMs: 10_000,
   /** What a connection shows the others about itself. */

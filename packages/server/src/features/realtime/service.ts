@@ -1,20 +1,13 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Platform } from "../../engines/platform.ts";
 import { newUuid } from "../../kernel/ids.ts";
-import { loadViews } from "./catalog.ts";
 import { Connection, type ConnectionPorts, type Transport } from "./connection.ts";
 import { isCaptured } from "./drift.ts";
-import { Hub, type HubPorts } from "./hub.ts";
-import { SqlJudge } from "./judge.ts";
-import { limits } from "./limits.ts";
-import { Mender } from "./mender.ts";
-import { type RealtimeMetrics, realtimeMetrics } from "./metrics.ts";
+import { followLog } from "./following.ts";
+import { realtimeMetrics } from "./metrics.ts";
 import { Presence } from "./presence.ts";
-import { Reader } from "./reader.ts";
-import { ShapeSource } from "./shape-source.ts";
 import * as store from "./store.ts";
 import type { Viewer } from "./subscriptions.ts";
-import { disableTable, type EnabledTable, enableTables, mendTables } from "./tables.ts";
+import { disableTable, type EnabledTable, enableTables } from "./tables.ts";
 
 /** A table whose changes are broadcast, as `get` shows it. */
 export interface ConfiguredTable {
@@ -48,38 +41,11 @@ export interface RealtimeService {
 export type EventHandler = ConnectionPorts["onEvent"];
 
 export function createRealtimeService(platform: Platform, onEvent: EventHandler): RealtimeService {
-  const { database, log } = platform;
+  const { database } = platform;
   const metrics = realtimeMetrics(platform.metrics);
-  const sessionListeners = new Set<(sessionId: string) => void>();
-  const gapListeners = new Set<() => void>();
-  const snapshot = () => store.readSnapshot(database);
-  const mender = new Mender({ mend: (appId) => mendTables(database, appId), snapshot, log });
-  const nodeId = newUuid().replaceAll("-", "").slice(0, 12);
-  const hub = createHub(platform, metrics, nodeId, {
-    snapshot,
-    onNotice: (appId, xid) => mender.ask(appId, xid),
-    onSessionEnded(sessionId) {
-      for (const listener of sessionListeners) listener(sessionId);
-    },
-  });
-  const reader = new Reader({
-    database,
-    log,
-    nodeId,
-    onTransaction: (transaction) => hub.accept(transaction),
-    onGap() {
-      hub.reset("stream_lost");
-      for (const listener of gapListeners) listener();
-    },
-    onStreaming: (streaming) => metrics.streaming.set(streaming ? 1 : 0),
-  });
+  const { hub, reader, caughtUp, ...following } = followLog(platform, metrics);
+  const ready = () => reader.ready();
   const presence = new Presence();
-  /** This node has taken over what was committed; other nodes, and a node whose reader is cut off, follow later. */
-  const caughtUp = async () => {
-    if (!reader.streaming) return;
-    const giveUp = sleep(limits.catchUpMs, undefined, { ref: false });
-    await Promise.race([hub.mark().catch(() => {}), giveUp]);
-  };
   return {
     async enable(appId, tables) {
       const enabled = await enableTables(database, appId, tables);
@@ -102,53 +68,14 @@ export function createRealtimeService(platform: Platform, onEvent: EventHandler)
     get streaming() {
       return reader.streaming;
     },
-    ready: () => reader.ready(),
+    ready,
     connect(appId, viewer, transport) {
-      const ready = () => reader.ready();
-      return new Connection(viewer, transport, {
-        appId,
-        clientId: newUuid(),
-        hub,
-        ready,
-        presence,
-        metrics,
-        onEvent,
-      });
+      const ports = { appId, clientId: newUuid(), hub, ready, presence, metrics, onEvent };
+      return new Connection(viewer, transport, ports);
     },
-    onSessionEnded: (listener) => void sessionListeners.add(listener),
-    onGap: (listener) => void gapListeners.add(listener),
-    async start() {
-      await store.ensurePublications(database);
-      reader.start();
-      for (const appId of await store.selectApps(database)) mender.ask(appId, 0);
-    },
-    async stop() {
-      mender.close();
-      hub.close();
-      await reader.stop();
-    },
+    onSessionEnded: following.onSessionEnded,
+    onGap: following.onGap,
+    start: following.start,
+    stop: following.stop,
   };
-}
-
-function createHub(
-  { database, log, clock }: Platform,
-  metrics: RealtimeMetrics,
-  nodeId: string,
-  others: Pick<HubPorts, "snapshot" | "onNotice" | "onSessionEnded">,
-): Hub {
-  const onProblem = (app: string, sqlstate: string) => {
-    metrics.undecided.inc({ sqlstate });
-    log.warn({ app, sqlstate }, "realtime: visibility could not be decided");
-  };
-  return new Hub({
-    load: (appId, tables) => database.transaction((tx) => loadViews(tx, appId, tables)),
-    writeMark: (content) => store.writeMark(database, content),
-    judge: new SqlJudge(database, clock, onProblem),
-    shapes: new ShapeSource(database),
-    metrics,
-    log,
-    clock,
-    nodeId,
-    ...others,
-  });
 }

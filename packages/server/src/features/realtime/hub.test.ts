@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import type { Relation } from "../../engines/postgres/replication/pgoutput.ts";
+import type { StreamEvent, Transaction } from "../../engines/postgres/replication/transactions.ts";
+import { createLog } from "../../kernel/log.ts";
+import { Metrics } from "../../kernel/metrics.ts";
+import { Hub } from "./hub.ts";
+import { realtimeMetrics } from "./metrics.ts";
+import { ShapeSource } from "./shape-source.ts";
+import { noTable, type TableView } from "./table-view.ts";
+
+const relation = (schema: string, table: string): Relation => ({
+  oid: 1,
+  schema,
+  table,
+  replicaIdentity: "f",
+  columns: [{ name: "id", typeOid: 23, typmod: -1, isKey: true }],
+});
+const transaction = (...events: StreamEvent[]): Transaction => ({
+  commitLsn: 1n,
+  endLsn: 2n,
+  commitTime: new Date(0),
+  xid: 7,
+  events,
+  part: 0,
+  firstEvent: 0,
+  final: true,
+});
+const message = (prefix: string, content: string): StreamEvent => ({
+  kind: "message",
+  prefix,
+  content: Buffer.from(content),
+  transactional: true,
+});
+const open: TableView = {
+  ...noTable("notes"),
+  exists: true,
+  enabled: true,
+  columns: new Set(["id"]),
+  form: "id:23",
+  roles: { anon: { rows: "all", mask: null }, user: { rows: "all", mask: null } },
+};
+const closed: TableView = { ...open, roles: { ...open.roles, anon: { rows: "none", mask: null } } };
+
+const hubPorts = () => ({
+  load: async () => new Map([["notes", open]]),
+  snapshot: async () => "100:100:",
+  judge: { judge: async () => [] },
+  shapes: new ShapeSource({ query: async () => [] }),
+  metrics: realtimeMetrics(new Metrics()),
+  log: createLog("silent"),
+  clock: () => 0,
+  nodeId: "n",
+  onNotice: () => {},
+  onSessionEnded: () => {},
+});
+
+function stage() {
+  const told: unknown[] = [];
+  const state = { view: open };
+  const hub: Hub = new Hub({
+    ...hubPorts(),
+    load: async () => new Map([["notes", state.view]]),
+    writeMark: async (content) => hub.accept(transaction(message("ambit.mark", content))),
+    onNotice: (appId, xid) => told.push(["notice", appId, xid]),
+    onSessionEnded: (id) => told.push(["session", id]),
+  });
+  return { hub, state, told };
+}
+
+describe("Hub", () => {
+  it("judges the rows of a transaction by the policies that came with it", async () => {
+    const { hub, state } = stage();
+    const channel = hub.channel("app_a");
+    const got: string[] = [];
+    const table = channel.hold("notes");
+    await channel.run(async () => {
+      await channel.view(table);
+      table.subscriptions.set(
+        {
+          viewer: { role: "anon", userId: null, claims: "", subject: "" },
+          send: (frames) => got.push(...frames.map((frame) => JSON.parse(frame.toString()).type)),
+        },
+        null,
+      );
+    });
+    const insert: StreamEvent = { kind: "insert", relation: relation("app_a", "notes"), new: ["1"] };
+    hub.accept(transaction(insert));
+    await channel.run(() => {});
+    expect(got).toEqual(["change"]);
+    state.view = closed;
+    hub.accept(transaction(insert, message("ambit.change", '{"app":"app_a","what":"rls"}')));
+    await channel.run(() => {});
+    expect(got).toEqual(["change", "resync"]);
+  });
+
+  it("passes on notices of others, and sessions that ended", () => {
+    const { hub, told } = stage();
+    hub.accept(
+      transaction(
+        message("ambit.change", '{"app":"app_b","what":"schema"}'),
+        message("ambit.change", '{"app":"app_b","what":"realtime"}'),
+        message("ambit.change", "not a notice"),
+        message("other", '{"app":"app_c","what":"schema"}'),
+        { kind: "delete", relation: relation("ambit", "auth_sessions"), old: ["42"] },
+        { kind: "delete", relation: relation("app_b", "auth_sessions"), old: ["43"] },
+      ),
+    );
+    expect(told).toEqual([
+      ["notice", "app_b", 7],
+      ["session", "42"],
+    ]);
+  });
+
+  it("fails marks under way when changes are lost", async () => {
+    const { hub } = stage();
+    await hub.mark();
+    const silent = new Hub({ ...hubPorts(), writeMark: async () => {} });
+    const lost = silent.mark();
+    silent.reset("stream_lost");
+    await expect(lost).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+  });
+});
