@@ -164,6 +164,32 @@ describe("one-time codes", () => {
   });
 });
 
+describe("the list of users", () => {
+  it("pages through everybody once, and takes no cursor it did not give", async () => {
+    const crowd = await authApp(server);
+    for (let i = 0; i < 5; i++) await crowd.signUp(someone());
+    const users = (query: string) => crowd.owner("GET", `/v1/${crowd.id}/admin/auth/users?${query}`);
+    const seen: string[] = [];
+    let cursor = "";
+    do {
+      const page = must(await users(`limit=2${cursor && `&cursor=${cursor}`}`));
+      seen.push(...page.users.map((user: any) => user.id));
+      cursor = page.next_cursor ?? "";
+    } while (cursor !== "");
+    expect([seen.length, new Set(seen).size]).toEqual([5, 5]);
+    const made = (text: string) => Buffer.from(text).toString("base64url");
+    for (const forged of [
+      "x",
+      made("1"),
+      made(`1 ${"-".repeat(36)}`),
+      made("1 ' or 1=1 --"),
+      made(`${"9".repeat(15)} x`),
+    ]) {
+      expect([forged, (await users(`cursor=${forged}`)).status]).toEqual([forged, 400]);
+    }
+  });
+});
+
 describe("passwords", () => {
   it.each([
     "short1!",

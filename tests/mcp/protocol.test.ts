@@ -231,7 +231,10 @@ describe("broken messages are refused as the specification says", () => {
   it("other content types and bodies without bound", async () => {
     expect((await post("a=1", { "content-type": "text/plain" })).status).toBe(415);
     const large = JSON.stringify(legacy("ping", { pad: "x".repeat(11 * 1024 * 1024) }));
-    expect((await post(large)).status).toBe(413);
+    // The server answers before it has read everything; whether the answer or the cut is seen first is up to the network.
+    const refused = await post(large).catch(() => null);
+    expect(refused?.status ?? 413).toBe(413);
+    expect((await post(legacy("ping"))).status).toBe(200);
   });
 
   it("stays silent on notifications", async () => {

@@ -7,6 +7,7 @@ import { connectRealtime } from "../support/realtime.ts";
 import { newDataDir, postgresPid, type Server, startServer } from "../support/server.ts";
 
 const ROLE = "ambit_operator";
+const POLICY_ROLES = ["butterbase_anon", "butterbase_user", "butterbase_service"];
 let admin: pg.Client;
 const server = inject("postgres");
 const url = (database: string) =>
@@ -17,6 +18,9 @@ beforeAll(async () => {
   await admin.connect();
   await admin.query(`drop role if exists ${ROLE}`);
   await admin.query(`create role ${ROLE} login password 'secret' createrole replication`);
+  // Another Ambit on this server may have made them; then they have to be passed on.
+  for (const name of POLICY_ROLES) await admin.query(`create role ${name} nologin`).catch(() => {});
+  await admin.query(`grant ${POLICY_ROLES.join(", ")} to ${ROLE} with admin option`);
   await admin.query(`create database operator_db owner ${ROLE}`);
   await admin.query("create database foreign_db");
 });
@@ -100,10 +104,12 @@ describe("DATABASE_URL", () => {
 
   it("says exactly what a server lacks", async () => {
     await admin.query(`alter role ${ROLE} nocreaterole noreplication`);
+    await admin.query(`revoke admin option for butterbase_user from ${ROLE}`);
     const failure = await startServer({ DATABASE_URL: url("foreign_db") }).catch(
       (error: Error) => error.message,
     );
     await admin.query(`alter role ${ROLE} createrole replication`);
+    expect(failure).toContain('run "grant "butterbase_user" to "ambit_operator" with admin option"');
     expect(failure).toContain('may not create roles: run "alter role "ambit_operator" createrole"');
     expect(failure).toContain("may not replicate");
     expect(failure).toContain('run "grant create on database "foreign_db" to "ambit_operator""');

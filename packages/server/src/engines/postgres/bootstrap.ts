@@ -35,7 +35,10 @@ export async function probe(target: Target): Promise<string[]> {
         current_setting('wal_level') as wal_level,
         r.rolname, r.rolsuper, r.rolcreaterole, r.rolreplication,
         has_database_privilege(current_database(), 'create') as can_create,
-        current_database() as database
+        current_database() as database,
+        array(select p.rolname::text from pg_roles p
+          where p.rolname in ('butterbase_anon', 'butterbase_user', 'butterbase_service')
+            and not pg_has_role(r.oid, p.oid, 'MEMBER WITH ADMIN OPTION') order by 1) as foreign_roles
       from pg_roles r where r.rolname = current_user`);
     return missing(rows[0]);
   } finally {
@@ -52,6 +55,8 @@ interface Facts {
   rolreplication: boolean;
   can_create: boolean;
   database: string;
+  /** Roles that policies name, made by another role that has not passed them on. */
+  foreign_roles: string[];
 }
 
 /** The judgement of `probe`, without the server. */
@@ -76,6 +81,10 @@ export function missing(facts: Facts): string[] {
     problems.push(
       `${role} may not create schemas: run "grant create on database ${quoteIdent(facts.database)} to ${role}"`,
     );
+  }
+  if (!facts.rolsuper && facts.foreign_roles.length > 0) {
+    const roles = facts.foreign_roles.map((name) => quoteIdent(name)).join(", ");
+    problems.push(`${role} may not grant ${roles}: run "grant ${roles} to ${role} with admin option"`);
   }
   return problems;
 }

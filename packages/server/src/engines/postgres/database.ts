@@ -143,9 +143,10 @@ export class Database implements Queryable {
 
   #pool(config: pg.PoolConfig): pg.Pool {
     const pool = new pg.Pool({ connectionTimeoutMillis: limits.connectMs, ...config });
-    pool.on("error", (error) =>
-      this.#log.warn({ error: error.message }, "an idle database connection was lost"),
-    );
+    pool.on("error", (error) => {
+      // A connection that is being closed may still hear that Postgres is stopping.
+      if (!pool.ending) this.#log.warn({ error: error.message }, "an idle database connection was lost");
+    });
     // A connection may die while it is lent out and between two statements; the next statement then fails by itself.
     pool.on("connect", (client) => client.on("error", () => {}));
     return pool;

@@ -48,8 +48,7 @@ function setting<I extends z.ZodObject>(
     },
     ...(declaration.action ? { mcp: { tool: "manage_app", action: declaration.action } } : {}),
     async run({ app }, input) {
-      const row = await service.config(app.id);
-      const changed = await service.update(app.id, declaration.patch(input as z.infer<I>, row));
+      const changed = await service.change(app.id, (row) => declaration.patch(input as z.infer<I>, row));
       return { message: `${declaration.title}: done`, app_id: app.id, ...declaration.shown(changed) };
     },
   });
@@ -224,15 +223,19 @@ function envOperations({ secrets }: Platform, service: AppsService, now: () => n
       http: { method: "PATCH", path: "/v1/:app_id/env", rename: { envVars: "env" } },
       mcp: { tool: "manage_app", action: "update_env" },
       async run({ app }, input) {
-        const { env } = await service.config(app.id);
-        const next: Record<string, string> = { ...env };
-        for (const [name, value] of Object.entries(input.env)) {
+        const given = Object.entries(input.env as Record<string, string | null>);
+        for (const [name] of given) {
           if (/^(BUTTERBASE|AMBIT)_/.test(name)) throw appErrors.ENV_RESERVED({ details: { name } });
-          if (value === null) delete next[name];
-          else next[name] = secrets.seal("app-env", value, `${app.id}/${name}`);
         }
-        if (Object.keys(next).length > limits.envVariables) throw appErrors.QUOTA_ENV_LIMIT();
-        await service.update(app.id, { env: next, env_updated_at: new Date(now()) });
+        await service.change(app.id, ({ env }) => {
+          const next: Record<string, string> = { ...env };
+          for (const [name, value] of given) {
+            if (value === null) delete next[name];
+            else next[name] = secrets.seal("app-env", value, `${app.id}/${name}`);
+          }
+          if (Object.keys(next).length > limits.envVariables) throw appErrors.QUOTA_ENV_LIMIT();
+          return { env: next, env_updated_at: new Date(now()) };
+        });
         return { updatedKeys: Object.keys(input.env), invalidated: { functions: [], count: 0 } };
       },
     }),

@@ -23,6 +23,8 @@ export interface AppsService {
   /** Makes the app with its schema and roles, or returns the one of that name. */
   create(order: AppOrder): Promise<{ app: store.AppRow; created: boolean }>;
   update(appId: string, patch: store.AppPatch): Promise<store.AppRow>;
+  /** Changes the row by what `decide` makes of it; changes made at the same time wait, so that none is lost. */
+  change(appId: string, decide: (row: store.AppRow) => store.AppPatch): Promise<store.AppRow>;
   /** Destroys the app with everything it owns. */
   delete(appId: string): Promise<void>;
   /** Called after an app changed on this node (paused, access mode, deleted). */
@@ -74,6 +76,15 @@ export function createAppsService(platform: Platform): AppsService {
     },
     async update(appId, patch) {
       const row = await store.updateApp(database, appId, patch);
+      if (row === null) throw errors.RESOURCE_NOT_FOUND({ message: "There is no such app." });
+      changed(appId);
+      return row;
+    },
+    async change(appId, decide) {
+      const row = await database.transaction(async (tx) => {
+        const present = await store.lockApp(tx, appId);
+        return present === null ? null : store.updateApp(tx, appId, decide(present));
+      });
       if (row === null) throw errors.RESOURCE_NOT_FOUND({ message: "There is no such app." });
       changed(appId);
       return row;

@@ -77,6 +77,12 @@ export function selectUnfinished(db: Queryable): Promise<AppRow[]> {
   return db.query<AppRow>("select * from ambit.apps where status <> 'ready'");
 }
 
+/** The row, held against other changes until the transaction ends. */
+export async function lockApp(db: Queryable, id: string): Promise<AppRow | null> {
+  const [row] = await db.query<AppRow>("select * from ambit.apps where id = $1 for update", [id]);
+  return row ?? null;
+}
+
 export async function updateApp(db: Queryable, id: string, patch: AppPatch): Promise<AppRow | null> {
   const fields = Object.entries(patch).filter(([, value]) => value !== undefined);
   const assignments = fields.map(([column], i) => `${column} = $${i + 2}`).join(", ");

@@ -101,12 +101,12 @@ function lifetimeOperations({ context: { apps } }: AuthParts): AnyOperation[] {
       http: patch("jwt"),
       mcp: { tool, action: "update_jwt" },
       async run({ app }, { accessTokenTtl, refreshTokenTtlDays }) {
-        const { jwt_config: present } = await apps.config(app.id);
-        const next = {
-          accessTokenTtl: accessTokenTtl ?? present.accessTokenTtl,
-          refreshTokenTtlDays: refreshTokenTtlDays ?? present.refreshTokenTtlDays,
-        };
-        const { jwt_config } = await apps.update(app.id, { jwt_config: next });
+        const { jwt_config } = await apps.change(app.id, ({ jwt_config: present }) => ({
+          jwt_config: {
+            accessTokenTtl: accessTokenTtl ?? present.accessTokenTtl,
+            refreshTokenTtlDays: refreshTokenTtlDays ?? present.refreshTokenTtlDays,
+          },
+        }));
         return { message: "Token lifetimes are set.", app_id: app.id, jwt_config };
       },
     }),
@@ -155,9 +155,14 @@ function settingOperations({ context: { apps } }: AuthParts): AnyOperation[] {
       http: patch("auth"),
       mcp: { tool, action: "update_settings" },
       async run({ app }, { require_email_verification }) {
-        const { auth_config: present } = await apps.config(app.id);
-        const wanted = require_email_verification ?? present.require_email_verification === true;
-        await apps.update(app.id, { auth_config: { ...present, require_email_verification: wanted } });
+        const { auth_config } = await apps.change(app.id, ({ auth_config: present }) => ({
+          auth_config: {
+            ...present,
+            require_email_verification:
+              require_email_verification ?? present.require_email_verification === true,
+          },
+        }));
+        const wanted = auth_config.require_email_verification === true;
         return {
           message: "Auth settings are saved.",
           app_id: app.id,

@@ -135,7 +135,9 @@ const cursorAfter = (user: store.UserRow): string =>
   Buffer.from(`${user.created_at.getTime()} ${user.id}`).toString("base64url");
 
 function parseCursor(cursor: string): { createdAt: Date; id: string } {
-  const match = /^(\d{1,15}) ([0-9a-f-]{36})$/.exec(Buffer.from(cursor, "base64url").toString());
+  const match = /^(\d{1,15}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(
+    Buffer.from(cursor, "base64url").toString(),
+  );
   if (match === null) {
     throw errors.VALIDATION_INVALID_SCHEMA({
       message: "cursor is not one this server gave.",
