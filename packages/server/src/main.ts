@@ -1,11 +1,5 @@
-import { startAmbit } from "./ambit.ts";
-import { banner } from "./banner.ts";
-import { readConfig } from "./kernel/config.ts";
-import { runUntilSignal } from "./run.ts";
+import { useCompileCache } from "./compile-cache.ts";
 
-/** `npm start`: serves until SIGTERM or SIGINT. */
-await runUntilSignal(async () => {
-  const ambit = await startAmbit(readConfig(process.env));
-  process.stdout.write(banner(ambit, performance.now()));
-  return ambit;
-});
+// Only what is imported from here on comes out of the cache.
+useCompileCache(process.env);
+await import("./serve.ts");

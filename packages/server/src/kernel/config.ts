@@ -35,11 +35,10 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Reads the configuration; throws ConfigError on the first variable that can't be used. */
 export function readConfig(env: Env, isRoot = process.getuid?.() === 0): Config {
-  const dataDir = env.AMBIT_DATA_DIR ? resolve(env.AMBIT_DATA_DIR) : defaultDataDir(env, isRoot);
   return {
     host: readHost(env),
     port: readNumber(env, "AMBIT_PORT", 4000, 0, 65_535),
-    dataDir,
+    dataDir: dataDirectory(env, isRoot),
     publicUrl: readUrl(env, "AMBIT_PUBLIC_URL", ["http:", "https:"]),
     baseDomain: readBaseDomain(env),
     databaseUrl: readUrl(env, "DATABASE_URL", ["postgres:", "postgresql:"], false),
@@ -68,7 +67,9 @@ export const VERSION: string = JSON.parse(
   readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
 ).version;
 
-function defaultDataDir(env: Env, isRoot: boolean): string {
+/** Where the database, the keys and the credentials are. */
+export function dataDirectory(env: Env, isRoot = process.getuid?.() === 0): string {
+  if (env.AMBIT_DATA_DIR) return resolve(env.AMBIT_DATA_DIR);
   if (isRoot) return "/var/lib/ambit";
   return join(env.XDG_DATA_HOME || join(homedir(), ".local", "share"), "ambit");
 }

@@ -114,3 +114,15 @@ describe("ownerTransaction", () => {
     expect(row?.there).toBeNull();
   });
 });
+
+describe("query", () => {
+  it("goes on when a table it has a plan for changes its shape", async () => {
+    const { database } = test.platform;
+    await database.query("create table ambit.shape (a int)");
+    await database.query("insert into ambit.shape values (1)");
+    const select = () => database.query("select * from ambit.shape where a = $1", [1]);
+    for (let n = 0; n < 7; n++) expect(await select()).toEqual([{ a: 1 }]);
+    await database.query("alter table ambit.shape add b int");
+    expect(await select()).toEqual([{ a: 1, b: null }]);
+  });
+});

@@ -51,18 +51,22 @@ export class Database implements Queryable {
     this.#tenants = new TenantPools((appId) => this.#tenantPool(appId), limits.tenantConnections);
   }
 
-  /** Runs one statement on the control connection. */
+  /** Runs one statement on the control connection; one with values keeps its plan there. */
   async query<R extends object = Record<string, unknown>>(
     text: string,
     values: readonly unknown[] = [],
   ): Promise<R[]> {
     const client = await this.#connect(this.#control);
+    const name = values.length === 0 ? undefined : statementName(text);
     try {
-      const result = await client.query<R>(text, [...values]);
+      const result = await client.query<R>({ name, text, values: [...values] });
       client.release();
       return result.rows;
     } catch (error) {
-      client.release(isConnectionLoss(error));
+      const outdated = name !== undefined && (error as { code?: string }).code === PLAN_OUTDATED;
+      client.release(outdated || isConnectionLoss(error));
+      // Another node has migrated the table since; a connection without the old plan knows its new shape.
+      if (outdated) return this.query(text, values);
       throw unavailableIfLost(error);
     }
   }
@@ -185,6 +189,21 @@ export class Database implements Queryable {
       client.release(broken);
     }
   }
+}
+
+/** "cached plan must not change result type" */
+const PLAN_OUTDATED = "0A000";
+
+/** Names of statements Ambit sends for itself; their texts are its own and few. */
+const statementNames = new Map<string, string>();
+
+function statementName(text: string): string | undefined {
+  let name = statementNames.get(text);
+  if (name === undefined && statementNames.size < limits.controlStatements) {
+    name = `ambit_control_${statementNames.size}`;
+    statementNames.set(text, name);
+  }
+  return name;
 }
 
 /** SQLSTATE classes and socket errors that mean the server, not the statement, is the trouble. */

@@ -2,6 +2,8 @@
 export const limits = {
   /** Connections for Ambit's own tables, per node. */
   controlConnections: 10,
+  /** Different statements on them that keep a plan. */
+  controlStatements: 1_000,
   /** Connections of one app's data plane, per node. */
   connectionsPerApp: 10,
   /** Connections of all apps' data planes together, per node; the built-in server takes 200 in all. */

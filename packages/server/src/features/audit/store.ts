@@ -66,8 +66,8 @@ export async function selectEntries(
   const logs = await db.query(
     `select id, app_id, category, event_type, action, resource_type, resource_id, actor_type, actor_id, event_data,
        ip_address, user_agent, success, error_message, correlation_id, created_at
-     from ambit.audit_log where ${where} order by id desc limit ${limit} offset ${offset}`,
-    values,
+     from ambit.audit_log where ${where} order by id desc limit $${values.length + 1} offset $${values.length + 2}`,
+    [...values, limit, offset],
   );
   return { logs, total: counted?.total ?? 0 };
 }
