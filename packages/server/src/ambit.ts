@@ -88,12 +88,14 @@ async function start(
     publicUrl: () => url,
     findApp: (reference) => composed.apps.find(reference),
   });
+  let started = false;
   const resolvePrincipal = composed.resolvePrincipal;
   registerHealthRoutes(fastify, {
     metrics: platform.metrics,
     resolvePrincipal,
     clock: platform.clock,
     checks: {
+      start: async () => (started ? null : "still starting"),
       database: async () => ((await database.query("select 1")) ? null : "no answer"),
       ...composed.checks,
     },
@@ -113,6 +115,7 @@ async function start(
   // A transaction somebody left open on the server may hold the change stream up; the rest serves meanwhile.
   await Promise.race([composed.settled(), sleep(limits.settleMs, undefined, { ref: false })]);
   const { credentials, firstBoot } = await prepareCredentials(platform, composed.keys);
+  started = true;
   let stopping: Promise<void> | undefined;
   return {
     apiUrl: url,
