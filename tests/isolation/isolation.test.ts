@@ -25,6 +25,8 @@ const codeOf = (answer: { body: any }) => answer.body?.error?.code;
 
 describe("one app can't reach another", () => {
   it("a user's token of one app is nobody's in another", async () => {
+    // Used in its own app first: a token that was verified once must not be known everywhere.
+    expect((await ada.api("GET", `/v1/${red}/notes`)).status).toBe(200);
     const answer = await ada.api("GET", `/v1/${blue}/notes`);
     expect([answer.status, codeOf(answer)]).toEqual([401, "AUTH_INVALID_END_USER_JWT"]);
     await expect(connectRealtime(server.apiUrl, blue, ada.token)).rejects.toThrow("HTTP 401");

@@ -18,6 +18,7 @@ export interface Step {
   readonly args: (found: Found) => Record<string, unknown>;
   readonly app: boolean;
   /** It can lose what nobody can bring back. */
+  /** Destroys or overwrites something, or runs what the caller wrote. */
   readonly destroys?: true;
   /** Only a person may do it. */
   readonly person?: true;
@@ -100,7 +101,7 @@ export const STEPS: readonly Step[] = [
   ofApp("data_insert", "insert_row", { ...notes, data: { id: 1, title: "one" } }),
   ofApp("data_seed", "seed_database", { ...notes, rows: [{ id: 2, title: "two" }, { id: 3 }] }),
   ofApp("data_select", "select_rows", { ...notes, order: "id.asc" }, reads),
-  ofApp("data_update", "update_rows", { ...notes, ...one, data: { title: "uno" } }),
+  ofApp("data_update", "update_rows", { ...notes, ...one, data: { title: "uno" } }, destroys),
   ofApp("data_delete", "delete_rows", { ...notes, filters: { id: "eq.3" } }, destroys),
   ofApp("data_run_sql", "run_sql", { sql: "delete from notes where id = 2" }, destroys),
   ofApp("auth_update_jwt", "manage_auth_config update_jwt", { accessTokenTtl: "1h" }),

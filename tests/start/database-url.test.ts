@@ -105,11 +105,13 @@ describe("DATABASE_URL", () => {
   it("says exactly what a server lacks", async () => {
     await admin.query(`alter role ${ROLE} nocreaterole noreplication`);
     await admin.query(`revoke admin option for butterbase_user from ${ROLE}`);
-    const failure = await startServer({ DATABASE_URL: url("foreign_db") }).catch(
+    const dataDir = newDataDir();
+    const failure = await startServer({ DATABASE_URL: url("foreign_db") }, dataDir).catch(
       (error: Error) => error.message,
     );
     await admin.query(`alter role ${ROLE} createrole replication`);
     expect(failure).toContain('run "grant "butterbase_user" to "ambit_operator" with admin option"');
+    await rm(dataDir, { recursive: true, force: true });
     expect(failure).toContain('may not create roles: run "alter role "ambit_operator" createrole"');
     expect(failure).toContain("may not replicate");
     expect(failure).toContain('run "grant create on database "foreign_db" to "ambit_operator""');

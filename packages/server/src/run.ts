@@ -18,6 +18,8 @@ export async function runUntilSignal(start: () => Promise<Stoppable>): Promise<v
     signalled = resolve;
   });
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => signalled!());
+  // Whatever hangs, in a start or in a stop, does not outlive the limit; PostgreSQL is taken back by the next start.
+  void signal.then(() => setTimeout(() => process.exit(1), limits.stopMs));
   let running: Stoppable;
   try {
     running = await start();
@@ -26,7 +28,6 @@ export async function runUntilSignal(start: () => Promise<Stoppable>): Promise<v
     process.exit(1);
   }
   await signal;
-  const tooLong = setTimeout(() => process.exit(1), limits.stopMs);
   try {
     await running.stop();
     process.exitCode = 0;
@@ -34,7 +35,6 @@ export async function runUntilSignal(start: () => Promise<Stoppable>): Promise<v
     process.stderr.write(`ambit: did not stop cleanly: ${explain(error)}\n`);
     process.exitCode = 1;
   }
-  clearTimeout(tooLong);
   process.exit();
 }
 

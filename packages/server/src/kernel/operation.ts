@@ -91,6 +91,8 @@ interface OperationBase<I extends z.ZodObject, O extends z.ZodType> {
   /** Refused to agent keys, grants, functions and actors, whatever a policy says. */
   readonly personOnly?: boolean;
   readonly risk: Risk;
+  /** Replaces what was there: MCP's "destructive" covers every update that does more than add. */
+  readonly overwrites?: boolean;
   /** Repeating the call with the same input changes nothing more. */
   readonly idempotent: boolean;
   /** Top-level input fields whose values are never logged or recorded. */

@@ -146,7 +146,8 @@ function listedOf({ name, info, forms }: Offer): ListedTool {
       readOnlyHint: forms.every(({ operation }) => operation.risk === "read"),
       // Nobody can promise what code or a query of the caller's own will leave in place.
       destructiveHint: forms.some(
-        ({ operation }) => operation.risk === "destructive" || operation.risk === "execute",
+        ({ operation: { risk, overwrites } }) =>
+          risk === "destructive" || risk === "execute" || overwrites === true,
       ),
       idempotentHint: forms.every(({ operation }) => operation.idempotent),
       // Every tool works on this server's own state.

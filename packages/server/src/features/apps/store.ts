@@ -62,10 +62,6 @@ export async function selectByName(
   return row ?? null;
 }
 
-export async function subdomainTaken(db: Queryable, subdomain: string): Promise<boolean> {
-  return (await db.query("select 1 from ambit.apps where subdomain = $1", [subdomain])).length > 0;
-}
-
 export function selectApps(db: Queryable, organizationId: string): Promise<AppRow[]> {
   return db.query<AppRow>("select * from ambit.apps where organization_id = $1 order by created_at, id", [
     organizationId,

@@ -213,6 +213,7 @@ const updateRows = (service: DataService) =>
     output: z.object({ updated: z.number(), rows: shown, dry_run: z.boolean() }),
     right: "develop",
     risk: "write",
+    overwrites: true,
     idempotent: true,
     whilePaused: false,
     secretFields: ["data"],

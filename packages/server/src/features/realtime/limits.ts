@@ -51,6 +51,8 @@ export const limits = {
   dropSlotTries: 20,
   /** Pause before mending what a schema change broke is tried again. */
   mendAgainMs: 5_000,
+  /** Connecting to make the slot. */
+  slotConnectMs: 5_000,
   /** Pause after a failed attempt to open the stream of changes. */
   reopenMs: 1_000,
 } as const;

@@ -105,15 +105,21 @@ export class Reader {
     await this.#heartbeat();
     await this.#sweep();
     await this.#dropOwnSlot();
-    const client = new pg.Client({ ...database.target, application_name: "ambit slot" });
+    const client = new pg.Client({
+      ...database.target,
+      application_name: "ambit slot",
+      connectionTimeoutMillis: limits.slotConnectMs,
+    });
     client.on("error", () => {});
-    this.#slotClient = client;
     try {
       await client.connect();
+      if (this.#stopping.signal.aborted) return;
+      // Only now may `stop` cut it short: a client that is ended while it connects never settles.
+      this.#slotClient = client;
       await createSlot(client, this.#slot);
     } finally {
       this.#slotClient = null;
-      await client.end().catch(() => {});
+      client.end().catch(() => {});
     }
   }
 
