@@ -17,7 +17,6 @@ export interface Step {
   /** Its arguments; `app_id` is added where `app` is true. */
   readonly args: (found: Found) => Record<string, unknown>;
   readonly app: boolean;
-  /** It can lose what nobody can bring back. */
   /** Destroys or overwrites something, or runs what the caller wrote. */
   readonly destroys?: true;
   /** Only a person may do it. */
