@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import fastifyFactory, { type FastifyInstance, type FastifyRequest } from "fastify";
+import fastifyFactory, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import { limits } from "../../kernel/limits.ts";
@@ -32,30 +32,24 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     rewriteUrl: (request) => rewriteUrl(request.url ?? "/", request.headers.host, options.baseDomain),
   });
   acceptBodies(fastify);
-  fastify.addHook("onRequest", async (request, reply) => {
+  // Every request comes through here: without a page's origin nothing is waited for.
+  fastify.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
-    if (request.url.length > limits.urlChars) {
-      throw errors.REQUEST_ERROR({ message: `The URL is longer than ${limits.urlChars} characters.` });
+    const problem = urlProblem(request.url);
+    if (problem !== null) done(errors.REQUEST_ERROR({ message: problem }));
+    else if (request.headers.origin === undefined) done();
+    else {
+      applyCors(request, reply, options.findApp, options.baseDomain).then(
+        // A preflight has its answer already.
+        () => reply.sent || done(),
+        done,
+      );
     }
-    if (request.url.split("?", 1)[0]!.includes("%00")) {
-      throw errors.REQUEST_ERROR({ message: "The path contains a null character." });
-    }
-    await applyCors(request, reply, options.findApp, options.baseDomain);
   });
-  fastify.addHook("onResponse", async (request, reply) => {
-    // The path without its query: queries may carry tokens.
-    const path = request.url.split("?", 1)[0];
-    options.log.debug(
-      {
-        id: request.id,
-        method: request.method,
-        path,
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime),
-      },
-      "request",
-    );
+  fastify.addHook("onResponse", (request, reply, done) => {
+    if (options.log.isLevelEnabled("debug")) logRequest(options.log, request, reply);
+    done();
   });
   fastify.setErrorHandler((error, request, reply) =>
     sendError(error, request, reply, options.log, options.publicUrl()),
@@ -69,6 +63,18 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return sendError(notFound, request, reply, options.log, options.publicUrl());
   });
   return fastify;
+}
+
+function urlProblem(url: string): string | null {
+  if (url.length > limits.urlChars) return `The URL is longer than ${limits.urlChars} characters.`;
+  return url.split("?", 1)[0]!.includes("%00") ? "The path contains a null character." : null;
+}
+
+/** The path without its query: queries may carry tokens. */
+function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
+  const path = request.url.split("?", 1)[0];
+  const ms = Math.round(reply.elapsedTime);
+  log.debug({ id: request.id, method: request.method, path, status: reply.statusCode, ms }, "request");
 }
 
 /** JSON bodies, also empty ones and ones without a content type; forms for the OAuth callback that posts one. */
