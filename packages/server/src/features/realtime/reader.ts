@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { cancelStatement } from "../../engines/postgres/cancel-statement.ts";
 import type { Database } from "../../engines/postgres/database.ts";
 import { type ChangeStream, openChangeStream } from "../../engines/postgres/replication/change-stream.ts";
 import { createSlot } from "../../engines/postgres/replication/slots.ts";
@@ -71,8 +72,7 @@ export class Reader {
     this.#stopping.abort();
     this.#ready.reject(new Error("The server is stopping."));
     for (const timer of this.#timers) clearInterval(timer);
-    this.#slotClient?.end().catch(() => {});
-    await this.#opening;
+    await this.#cutShort();
     await this.#stream?.stop();
     try {
       await this.#dropOwnSlot();
@@ -114,7 +114,6 @@ export class Reader {
     try {
       await client.connect();
       if (this.#stopping.signal.aborted) return;
-      // Only now may `stop` cut it short: a client that is ended while it connects never settles.
       this.#slotClient = client;
       await createSlot(client, this.#slot);
     } finally {
@@ -157,6 +156,18 @@ export class Reader {
         log.warn({ slot }, "realtime: dropped the slot of a dead node");
     }
     await nodes.deleteDeadNodes(database, limits.nodeDeadMs);
+  }
+
+  /**
+   * Waits until nothing is being opened any more. A slot in the making is cancelled in Postgres: on a connection that
+   * is merely cut it would still come to be. Asked again and again, as a request may come before the statement.
+   */
+  async #cutShort(): Promise<void> {
+    const cancel = () => this.#slotClient && cancelStatement(this.#slotClient);
+    cancel();
+    const timer = setInterval(cancel, limits.retryMs);
+    await this.#opening;
+    clearInterval(timer);
   }
 
   /** The server needs a moment to notice that a reader has gone. */
