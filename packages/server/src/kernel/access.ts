@@ -1,5 +1,5 @@
 import { type AmbitError, errors } from "./errors.ts";
-import type { Principal, Role } from "./principal.ts";
+import type { KeyPrincipal, Principal, Role } from "./principal.ts";
 
 /**
  * What an operation asks of its caller.
@@ -95,4 +95,10 @@ function decideScope(scopes: readonly string[], right: Right, appId: string | nu
 /** Whether the key may see this app in a listing. */
 export function scopesReachApp(scopes: readonly string[], appId: string): boolean {
   return scopes.includes("*") || scopes.includes(`app:${appId}`);
+}
+
+/** The caller as a key, for operations that only keys may use; throws AUTH_REQUIRED for anyone else. */
+export function keyOf({ principal }: { readonly principal: Principal }): KeyPrincipal {
+  if (principal.kind !== "key") throw errors.AUTH_REQUIRED();
+  return principal;
 }

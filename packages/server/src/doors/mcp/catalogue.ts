@@ -1,5 +1,5 @@
-import type { JsonSchema } from "../../features/docs/operation-schema.ts";
 import type { AnyOperation, ToolInfo } from "../../kernel/operation.ts";
+import type { JsonSchema } from "../../kernel/operation-schema.ts";
 import { type ActionForm, actionForm, inputSchemaOf, outputSchemaOf, requiredByAll } from "./tool-schema.ts";
 
 /** A tool as `tools/list` shows it. */

@@ -1,10 +1,10 @@
+import type { AnyOperation } from "../../kernel/operation.ts";
 import {
   canonicalSchema,
   hoistDefinitions,
   type JsonSchema,
   objectSchemaOf,
-} from "../../features/docs/operation-schema.ts";
-import type { AnyOperation } from "../../kernel/operation.ts";
+} from "../../kernel/operation-schema.ts";
 
 /** One action of a tool: the operation it runs and how its arguments are spelt. */
 export interface ActionForm {

@@ -1,11 +1,9 @@
 import { z } from "zod";
 import type { Platform } from "../../engines/platform.ts";
-import { scopesReachApp } from "../../kernel/access.ts";
-import { errors } from "../../kernel/errors.ts";
+import { keyOf, scopesReachApp } from "../../kernel/access.ts";
 import {
   type AnyOperation,
   appOperation,
-  type Call,
   type NextAction,
   platformOperation,
 } from "../../kernel/operation.ts";
@@ -58,11 +56,6 @@ export const presentApp = (row: AppRow): z.infer<typeof listed> => ({
   created_at: row.created_at.toISOString(),
   organization_id: row.organization_id,
 });
-
-function organizationOf(call: Call): string {
-  if (call.principal.kind !== "key") throw errors.AUTH_REQUIRED();
-  return call.principal.organizationId;
-}
 
 /** Where an app answers on its own name, e.g. `http://notes.localhost:4000`. */
 export function appUrl(platform: Platform, subdomain: string): string {
@@ -147,7 +140,10 @@ export function lifecycleOperations(platform: Platform, service: AppsService): A
         if (input.region !== undefined && input.region !== REGION) {
           throw appErrors.REGION_UNKNOWN({ details: { allowed: [REGION] } });
         }
-        const { app, created } = await service.create({ ...input, organizationId: organizationOf(call) });
+        const { app, created } = await service.create({
+          ...input,
+          organizationId: keyOf(call).organizationId,
+        });
         return {
           app_id: app.id,
           name: app.name,
@@ -175,8 +171,8 @@ export function lifecycleOperations(platform: Platform, service: AppsService): A
       http: { method: "GET", path: "/apps" },
       mcp: { tool: "manage_app", action: "list", aliases: ["list_apps"] },
       async run(call) {
-        const scopes = call.principal.kind === "key" ? call.principal.scopes : [];
-        const rows = await service.list(organizationOf(call));
+        const { scopes, organizationId } = keyOf(call);
+        const rows = await service.list(organizationId);
         return { apps: rows.filter((row) => scopesReachApp(scopes, row.id)).map(presentApp) };
       },
     }),

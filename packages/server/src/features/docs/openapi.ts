@@ -1,5 +1,5 @@
 import type { AnyOperation, Feature, HttpForm } from "../../kernel/operation.ts";
-import { hoistDefinitions, type JsonSchema, schemaOf } from "./operation-schema.ts";
+import { hoistDefinitions, type JsonSchema, schemaOf } from "../../kernel/operation-schema.ts";
 import { httpForms, topicOfOperation } from "./reference.ts";
 import { TOPICS } from "./topics.ts";
 

@@ -1,6 +1,6 @@
 import type { ErrorEntry } from "../../kernel/errors.ts";
 import type { AnyOperation } from "../../kernel/operation.ts";
-import { type JsonSchema, schemaOf } from "./operation-schema.ts";
+import { type JsonSchema, schemaOf } from "../../kernel/operation-schema.ts";
 import { type Topic, topicOf } from "./topics.ts";
 
 export type ErrorEntries = Readonly<Record<string, ErrorEntry>>;

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Platform } from "../../engines/platform.ts";
+import { keyOf } from "../../kernel/access.ts";
 import { errors } from "../../kernel/errors.ts";
-import { type AnyOperation, type Call, platformOperation } from "../../kernel/operation.ts";
+import { type AnyOperation, platformOperation } from "../../kernel/operation.ts";
 import type { KeyPrincipal } from "../../kernel/principal.ts";
 import { limits } from "./limits.ts";
 import { scopesFor } from "./scopes.ts";
@@ -37,11 +38,6 @@ const present = (row: KeyRow): z.infer<typeof keyShape> => ({
   expires_at: row.expires_at?.toISOString() ?? null,
   created_at: row.created_at.toISOString(),
 });
-
-function callerKey(call: Call): KeyPrincipal {
-  if (call.principal.kind !== "key") throw errors.AUTH_REQUIRED();
-  return call.principal;
-}
 
 /** Whose keys the caller may see and revoke: the whole organisation's for admins and owners, else its own. */
 const reach = (key: KeyPrincipal) => (key.role === "owner" || key.role === "admin" ? null : key.accountId);
@@ -109,7 +105,7 @@ export function keyOperations(
       http: { method: "POST", path: "/api-keys", status: 201 },
       mcp: { tool: "manage_auth_config", action: "generate_service_key" },
       async run(call, input) {
-        const caller = callerKey(call);
+        const caller = keyOf(call);
         const target = input.target_app_id ?? (input.key_scope === "app" ? input.app_id : undefined);
         const scopes = scopesFor({ ...input, scope: input.scope ?? "app", target_app_id: target });
         const { organizationId } = caller;
@@ -150,7 +146,7 @@ export function keyOperations(
       http: { method: "GET", path: "/api-keys" },
       mcp: { tool: "manage_api_keys", action: "list" },
       async run(call, input) {
-        const caller = callerKey(call);
+        const caller = keyOf(call);
         const rows = await service.list(
           caller.organizationId,
           input.scope === "me" ? caller.accountId : reach(caller),
@@ -175,7 +171,7 @@ export function keyOperations(
       http: { method: "DELETE", path: "/api-keys/:key_id" },
       mcp: { tool: "manage_api_keys", action: "revoke" },
       async run(call, input) {
-        const caller = callerKey(call);
+        const caller = keyOf(call);
         if (caller.scopes.includes("read"))
           throw errors.AUTH_INSUFFICIENT_PERMISSIONS({ message: "The key is read-only." });
         const key = revocable(caller, await service.list(caller.organizationId, reach(caller)), input.key_id);

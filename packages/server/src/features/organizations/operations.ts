@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { errors } from "../../kernel/errors.ts";
-import { type AnyOperation, type Call, platformOperation } from "../../kernel/operation.ts";
-import { type KeyPrincipal, ROLES } from "../../kernel/principal.ts";
+import { keyOf } from "../../kernel/access.ts";
+import { type AnyOperation, platformOperation } from "../../kernel/operation.ts";
+import { ROLES } from "../../kernel/principal.ts";
 import { limits } from "./limits.ts";
 import type { OrganizationsService } from "./service.ts";
 
@@ -18,12 +18,6 @@ const member = z.object({
   role,
   created_at: time,
 });
-
-/** The caller as a key; the access check let no one else through. */
-export function keyOf(call: Call): KeyPrincipal {
-  if (call.principal.kind !== "key") throw errors.AUTH_REQUIRED();
-  return call.principal;
-}
 
 const iso = <T extends { created_at: Date }>(row: T) => ({
   ...row,
