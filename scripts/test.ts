@@ -37,6 +37,7 @@ if (selected.length === 0) {
   for (const [name, args] of [
     ["biome", ["check", "--error-on-warnings", "."]],
     ["tsc", ["--noEmit"]],
+    ["tsc", ["--noEmit", "-p", "examples/actors"]],
   ] as const) {
     const ok = (await run(bin(name), [...args])) === 0;
     process.stdout.write(`${ok ? "✓" : "✗"} ${name}\n`);

@@ -3,7 +3,7 @@ import { registerDataRoutes } from "./doors/http/data-routes.ts";
 import type { Checks } from "./doors/http/health-routes.ts";
 import { mcpErrors, registerMcpRoutes } from "./doors/mcp/index.ts";
 import { createPrincipalResolver, type ResolvePrincipal } from "./doors/principal.ts";
-import { attachRealtimeDoor } from "./doors/websocket/index.ts";
+import { attachUpgrades, createRealtimeLane } from "./doors/websocket/index.ts";
 import type { Platform } from "./engines/platform.ts";
 import { createApps } from "./features/apps/index.ts";
 import type { AppsService } from "./features/apps/service.ts";
@@ -107,7 +107,7 @@ export function composeFeatures(platform: Platform): Composition {
         version: VERSION,
         publicUrl,
       });
-      const door = attachRealtimeDoor(fastify.server, {
+      const realtimeLane = createRealtimeLane({
         realtime: realtime.service,
         metrics: platform.metrics,
         baseDomain: platform.config.baseDomain,
@@ -121,7 +121,15 @@ export function composeFeatures(platform: Platform): Composition {
         onKeyRevoked: (listener) => keysService.onRevoked(listener),
         onSessionEnded: (listener) => auth.service.onSessionRevoked(listener),
       });
-      fastify.addHook("preClose", () => door.close());
+      const upgrades = attachUpgrades(fastify.server, {
+        lanes: [realtimeLane],
+        baseDomain: platform.config.baseDomain,
+        publicUrl,
+      });
+      fastify.addHook("preClose", async () => {
+        upgrades.close();
+        await realtimeLane.close();
+      });
     },
   };
 }

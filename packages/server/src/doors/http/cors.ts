@@ -32,6 +32,32 @@ const isLocal = (hostname: string) =>
   hostname === "127.0.0.1" ||
   hostname === "[::1]";
 
+/**
+ * The headers that let a page of `origin` read an answer about this app, none if it may not; with `preflight` also what
+ * it may send, beside the usual the headers it `asked` for. Pure.
+ */
+export function corsHeaders(
+  origin: string,
+  app: Pick<App, "allowedOrigins"> | null,
+  baseDomain: string,
+  preflight: boolean,
+  asked?: string,
+): Record<string, string> {
+  if (!originAllowed(origin, app, baseDomain)) return { vary: "Origin" };
+  const headers = {
+    vary: "Origin",
+    "access-control-allow-origin": origin,
+    "access-control-expose-headers": RESPONSE_HEADERS,
+  };
+  if (!preflight) return headers;
+  return {
+    ...headers,
+    "access-control-allow-methods": METHODS,
+    "access-control-allow-headers": asked === undefined ? REQUEST_HEADERS : `${REQUEST_HEADERS}, ${asked}`,
+    "access-control-max-age": PREFLIGHT_AGE_S,
+  };
+}
+
 /** Answers preflights and marks responses; credentials are bearer tokens, so cookies are never allowed. */
 export async function applyCors(
   request: FastifyRequest,
@@ -41,19 +67,9 @@ export async function applyCors(
 ): Promise<void> {
   const { origin } = request.headers;
   if (origin === undefined) return;
-  reply.header("vary", "Origin");
   const reference = /^\/(?:v1|auth|storage)\/((?:app_|~)[a-z0-9_-]+)/.exec(request.url)?.[1];
   const app = reference === undefined ? null : await findApp(reference).catch(() => null);
-  const allowed = originAllowed(origin, app, baseDomain);
-  if (allowed) {
-    reply.header("access-control-allow-origin", origin);
-    reply.header("access-control-expose-headers", RESPONSE_HEADERS);
-  }
-  if (request.method !== "OPTIONS") return;
-  if (allowed) {
-    reply.header("access-control-allow-methods", METHODS);
-    reply.header("access-control-allow-headers", REQUEST_HEADERS);
-    reply.header("access-control-max-age", PREFLIGHT_AGE_S);
-  }
-  await reply.status(204).send();
+  const preflight = request.method === "OPTIONS";
+  reply.headers(corsHeaders(origin, app, baseDomain, preflight));
+  if (preflight) await reply.status(204).send();
 }

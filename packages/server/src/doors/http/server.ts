@@ -8,6 +8,7 @@ import type { App } from "../../kernel/operation.ts";
 import { parseJson, readText } from "./body.ts";
 import { applyCors } from "./cors.ts";
 import { sendError } from "./errors.ts";
+import { createLaneServer, type HttpLane } from "./lanes.ts";
 import { rewriteUrl } from "./subdomain.ts";
 
 export interface HttpServerOptions {
@@ -17,12 +18,23 @@ export interface HttpServerOptions {
   readonly trustedProxies: number;
   publicUrl(): string;
   findApp(reference: string): Promise<App | null>;
+  /** Doors that take their requests before the router sees them. */
+  lanes?(): readonly HttpLane[];
 }
 
 /** The HTTP server with everything that is the same for every route: bodies, CORS, errors, limits. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const fastify = fastifyFactory({
     logger: false,
+    serverFactory: (next) =>
+      createLaneServer(
+        {
+          lanes: () => options.lanes?.() ?? [],
+          canonicalUrl: (request) => rewriteUrl(request.url ?? "/", request.headers.host, options.baseDomain),
+          requestTimeoutMs: limits.requestMs,
+        },
+        next,
+      ),
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestMs,
     trustProxy: (_address, hop) => hop < options.trustedProxies,

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { rewriteUrl } from "../http/subdomain.ts";
 import { clientAddress, readRequest } from "./handshake.ts";
 
-const read = (url: string, headers: Record<string, string> = {}) => readRequest(url, headers, "localhost");
+const read = (url: string, headers: Record<string, string> = {}) =>
+  readRequest(rewriteUrl(url, headers.host, "localhost"), headers);
 
 describe("readRequest", () => {
   it("knows the paths of realtime and no others", () => {

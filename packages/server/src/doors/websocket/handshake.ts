@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { rewriteUrl } from "../http/subdomain.ts";
 
 /** What a client asks for by its upgrade request. */
 export interface Request {
@@ -14,9 +13,12 @@ export const BEARER_PROTOCOL = "bearer";
 
 const PATH = /^\/v1\/((?:app_|~)[a-z0-9_-]{1,80})\/realtime\/?$/;
 
-/** Reads an upgrade request; null if it is not one for realtime. Pure. */
-export function readRequest(url: string, headers: IncomingHttpHeaders, baseDomain: string): Request | null {
-  const [path = "", query = ""] = split(rewriteUrl(url, headers.host, baseDomain));
+/** Whether a canonical URL is realtime's. Pure. */
+export const isRealtimeUrl = (url: string): boolean => PATH.test(split(url)[0]);
+
+/** Reads an upgrade request by its canonical URL; null if it is not one for realtime. Pure. */
+export function readRequest(url: string, headers: IncomingHttpHeaders): Request | null {
+  const [path, query] = split(url);
   const appReference = PATH.exec(path)?.[1];
   if (appReference === undefined) return null;
   return { appReference, authorization: headers.authorization || bearer(credential(headers, query)) };

@@ -1,1 +1,2 @@
-export { attachRealtimeDoor, type RealtimeDoorDeps } from "./realtime-door.ts";
+export { createRealtimeLane, type RealtimeDoorDeps } from "./realtime-door.ts";
+export { attachUpgrades, type UpgradeLane } from "./upgrades.ts";

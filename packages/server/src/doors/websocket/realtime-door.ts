@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { frame } from "../../features/realtime/frames.ts";
@@ -12,10 +12,11 @@ import { originAllowed } from "../http/cors.ts";
 import { toAmbitError } from "../http/errors.ts";
 import { ClientSocket, type Credential } from "./client-socket.ts";
 import { Clients, type ClientsPorts } from "./clients.ts";
-import { BEARER_PROTOCOL, clientAddress, type Request, readRequest } from "./handshake.ts";
+import { BEARER_PROTOCOL, clientAddress, isRealtimeUrl, type Request, readRequest } from "./handshake.ts";
 import { limits } from "./limits.ts";
 import { refuseUpgrade } from "./refusal.ts";
 import { type Ending, endingFor, tooMany } from "./standing.ts";
+import type { UpgradeLane } from "./upgrades.ts";
 
 export interface RealtimeDoorDeps extends ClientsPorts {
   readonly realtime: RealtimeService;
@@ -47,11 +48,10 @@ interface Admission {
 }
 
 /**
- * Serves `/v1/<app>/realtime` on an HTTP server. A bad credential, an unknown app or a foreign page is refused with an
- * HTTP status; what may pass with time (a paused app) and a missing credential are told by a frame after the upgrade,
- * as clients expect. Upgrades to any other path are refused.
+ * Serves `/v1/<app>/realtime`. A bad credential, an unknown app or a foreign page is refused with an HTTP status; what
+ * may pass with time (a paused app) and a missing credential are told by a frame after the upgrade, as clients expect.
  */
-export function attachRealtimeDoor(server: Server, deps: RealtimeDoorDeps): { close(): Promise<void> } {
+export function createRealtimeLane(deps: RealtimeDoorDeps): UpgradeLane & { close(): Promise<void> } {
   const clients = new Clients(deps);
   const sockets = new WebSocketServer({
     noServer: true,
@@ -62,11 +62,10 @@ export function attachRealtimeDoor(server: Server, deps: RealtimeDoorDeps): { cl
   });
   let closing = false;
 
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const wanted = readRequest(request.url ?? "/", request.headers, deps.baseDomain);
-    socket.on("error", () => {});
-    if (wanted === null) {
-      refuseUpgrade(socket, noSocketHere(), deps.publicUrl());
+  const handle: UpgradeLane["handle"] = (request, socket, head, url) => {
+    const wanted = readRequest(url, request.headers);
+    if (closing || wanted === null) {
+      socket.destroy();
       return;
     }
     admit(wanted, request, deps, clients).then(
@@ -78,26 +77,20 @@ export function attachRealtimeDoor(server: Server, deps: RealtimeDoorDeps): { cl
       (error) => refuseUpgrade(socket, toAmbitError(error, deps.log, newUuid()), deps.publicUrl()),
     );
   };
-  server.on("upgrade", onUpgrade);
   deps.onAppChanged((appId) => void clients.recheckApp(appId, "keys"));
   deps.onKeyRevoked(() => void clients.recheck("keys"));
   deps.onSessionEnded((_appId, sessionId) => clients.endSession(sessionId));
   deps.realtime.onSessionEnded((sessionId) => clients.endSession(sessionId));
   deps.realtime.onGap(() => void clients.recheck("all"));
   return {
+    matches: isRealtimeUrl,
+    handle,
     async close() {
       closing = true;
-      server.off("upgrade", onUpgrade);
       await clients.close();
     },
   };
 }
-
-const noSocketHere = () =>
-  errors.RESOURCE_NOT_FOUND({
-    message: "There is no WebSocket at this path.",
-    remediation: "Connect to /v1/<app_id>/realtime.",
-  });
 
 /** Decides over an upgrade request. Throws the error to refuse it with. */
 async function admit(

@@ -7,7 +7,7 @@ import { Metrics } from "../../../kernel/metrics.ts";
 import type { App } from "../../../kernel/operation.ts";
 import { ANONYMOUS, type Principal } from "../../../kernel/principal.ts";
 import { type TestPlatform, testPlatform } from "../../../testing/platform.ts";
-import { attachRealtimeDoor } from "../index.ts";
+import { attachUpgrades, createRealtimeLane } from "../index.ts";
 import { TestClient } from "./client.ts";
 
 /** A key that is valid on the stage. */
@@ -56,7 +56,7 @@ export class Stage {
     const platform = { ...this.world.platform, metrics };
     const { feature, service } = createRealtime(platform);
     const server = createServer((_request, response) => response.end());
-    const door = attachRealtimeDoor(server, {
+    const door = createRealtimeLane({
       realtime: service,
       metrics,
       log: platform.log,
@@ -70,6 +70,7 @@ export class Stage {
       onKeyRevoked: (listener) => this.#revoked.add(listener),
       onSessionEnded: () => {},
     });
+    attachUpgrades(server, { lanes: [door], baseDomain: "localhost", publicUrl: platform.publicUrl });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     await feature.start?.();
     await service.ready();
