@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { actors } from "./benches/actors/index.ts";
 import { dataRead } from "./benches/data-read.ts";
 import { mcpCall } from "./benches/mcp-call.ts";
 import { memory } from "./benches/memory.ts";
@@ -15,7 +16,7 @@ import { TABLE_HEAD, tableRow, toMeasure } from "./harness/report.ts";
  * `--json` prints one object per measure on standard output and nothing else. Ends with 1 when a bench could not
  * measure; a target that is missed is said in the measure and changes nothing else.
  */
-const BENCHES: readonly Bench[] = [start, memory, dataRead, mcpCall, realtime];
+const BENCHES: readonly Bench[] = [start, memory, dataRead, mcpCall, realtime, actors];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

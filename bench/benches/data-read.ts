@@ -33,7 +33,7 @@ export const dataRead: Bench = {
       kind: "http",
       host,
       port,
-      request,
+      requests: [request],
       connections: CONNECTIONS,
     });
     const sql = await startGenerator(resources, {

@@ -40,7 +40,7 @@ async function compare(
   const list = { name: "manage_app", arguments: { action: "list" } };
   const echo = { name: "echo", arguments: { text: "hello" } };
   const generator = (port: number, request: string) =>
-    startGenerator(resources, { kind: "http", host: HOST, port, request, connections });
+    startGenerator(resources, { kind: "http", host: HOST, port, requests: [request], connections });
   const ours = await generator(ambit.port, mcpRequest(HOST, ambit.port, list, ambit.agentKey));
   const theirs = await generator(echoPort, mcpRequest(HOST, echoPort, echo));
   if (JSON.parse(ours.sample).result?.structuredContent?.apps?.length !== 1) {

@@ -7,8 +7,8 @@ export type Plan =
       readonly kind: "http";
       readonly host: string;
       readonly port: number;
-      /** The whole request, head and body. */
-      readonly request: string;
+      /** Whole requests, head and body; the connections take them by turns. */
+      readonly requests: readonly [string, ...string[]];
       readonly connections: number;
     }
   | {

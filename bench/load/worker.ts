@@ -6,14 +6,16 @@ import { SqlLane } from "./sql-lane.ts";
 
 let lanes: Lane[] = [];
 
-const open = (plan: Plan): Promise<Lane> =>
-  plan.kind === "http" ? HttpLane.connect(plan.host, plan.port, plan.request) : SqlLane.connect(plan);
+const open = (plan: Plan, index: number): Promise<Lane> =>
+  plan.kind === "http"
+    ? HttpLane.connect(plan.host, plan.port, plan.requests[index % plan.requests.length]!)
+    : SqlLane.connect(plan);
 
 /** What the process behind a generator can do. */
 const commands = {
   /** Opens all connections and sends one request over each; gives the body of one answer. */
   async connect(plan: Plan): Promise<string> {
-    lanes = await Promise.all(Array.from({ length: plan.connections }, () => open(plan)));
+    lanes = await Promise.all(Array.from({ length: plan.connections }, (_, index) => open(plan, index)));
     const [sample] = await Promise.all(lanes.map((lane) => lane.call()));
     return sample!;
   },
