@@ -87,6 +87,7 @@ async function start(
     trustedProxies: config.trustedProxies,
     publicUrl: () => url,
     findApp: (reference) => composed.apps.find(reference),
+    lanes: () => composed.lanes,
   });
   let started = false;
   const resolvePrincipal = composed.resolvePrincipal;

@@ -1,8 +1,12 @@
 import type { FastifyInstance } from "fastify";
+import { createActorLanes } from "./doors/actors/index.ts";
+import { createFunctionLanes } from "./doors/functions/index.ts";
 import { registerDataRoutes } from "./doors/http/data-routes.ts";
 import type { Checks } from "./doors/http/health-routes.ts";
+import type { HttpLane } from "./doors/http/lanes.ts";
 import { mcpErrors, registerMcpRoutes } from "./doors/mcp/index.ts";
 import { createPrincipalResolver, type ResolvePrincipal } from "./doors/principal.ts";
+import { attachRuntimeDoor } from "./doors/runtime/index.ts";
 import { attachUpgrades, createRealtimeLane } from "./doors/websocket/index.ts";
 import type { Platform } from "./engines/platform.ts";
 import { createApps } from "./features/apps/index.ts";
@@ -12,13 +16,17 @@ import type { AuditService } from "./features/audit/service.ts";
 import { createAuth } from "./features/auth/index.ts";
 import { createData } from "./features/data/index.ts";
 import { createDocs } from "./features/docs/index.ts";
+import { createDurableObjects } from "./features/durable-objects/index.ts";
+import { createFunctions } from "./features/functions/index.ts";
 import { createKeys } from "./features/keys/index.ts";
 import { createKeysService, type KeysService } from "./features/keys/service.ts";
 import { createMail } from "./features/mail/index.ts";
 import { createOrganizations } from "./features/organizations/index.ts";
 import { createRealtime } from "./features/realtime/index.ts";
 import { createRls } from "./features/rls/index.ts";
+import { createRuntime } from "./features/runtime/index.ts";
 import { createSchema } from "./features/schema/index.ts";
+import { hostOf } from "./kernel/app-host.ts";
 import { VERSION } from "./kernel/config.ts";
 import { errors } from "./kernel/errors.ts";
 import { createGuardedFetch } from "./kernel/guarded-fetch.ts";
@@ -39,6 +47,8 @@ export interface Composition {
   readonly checks: Checks;
   /** Resolves once everything that starts in the background has started. */
   settled(): Promise<void>;
+  /** Doors that come before the router. */
+  readonly lanes: readonly HttpLane[];
   registerDoors(fastify: FastifyInstance, pipeline: Pipeline): void;
 }
 
@@ -59,7 +69,15 @@ export function composeFeatures(platform: Platform): Composition {
   const data = createData(platform, { schema: schema.service });
   const mail = createMail(platform);
   const auth = createAuth(platform, { apps: apps.service, mail: mail.service, fetch });
-  const realtime = createRealtime(platform);
+  const runtime = createRuntime(platform);
+  const durableObjects = createDurableObjects(platform, { apps: apps.service, runtime: runtime.service });
+  const functions = createFunctions(platform, {
+    apps: apps.service,
+    runtime: runtime.service,
+    auth: auth.service,
+  });
+  const realtime = createRealtime(platform, { onEvent: functions.service.onRealtimeEvent });
+  apps.service.onDelete((appId) => runtime.service.forget(appId));
   const docs = createDocs(platform, {
     operations: () => features.flatMap((feature) => feature.operations),
     paths: () => Object.assign({}, ...features.map((feature) => feature.paths)),
@@ -69,11 +87,14 @@ export function composeFeatures(platform: Platform): Composition {
   const features: Feature[] = [
     organizations.feature,
     keys,
+    runtime.feature,
     apps.feature,
     schema.feature,
     rls.feature,
     data.feature,
     realtime.feature,
+    durableObjects.feature,
+    functions.feature,
     auth.feature,
     mail.feature,
     audit.feature,
@@ -84,8 +105,32 @@ export function composeFeatures(platform: Platform): Composition {
     verifyAccessToken: (appId, token) => auth.service.verifyAccessToken(appId, token),
     badKeys: createRateLimit(BAD_KEYS, platform.metrics),
   });
+  const { clock, log, metrics, publicUrl } = platform;
+  const { baseDomain, trustedProxies } = platform.config;
+  const functionLanes = createFunctionLanes({
+    ...{ functions: functions.service, runtime: runtime.service, resolvePrincipal },
+    ...{ clock, log, baseDomain, trustedProxies, publicUrl },
+  });
+  const actorLanes = createActorLanes({
+    ...{ actors: durableObjects.service, runtime: runtime.service, resolvePrincipal },
+    ...{ clock, log, metrics, baseDomain, trustedProxies, publicUrl },
+    findApp: (reference) => apps.service.find(reference),
+    onAppChanged: (listener) => apps.service.onChange(listener),
+    onKeyRevoked: (listener) => keysService.onRevoked(listener),
+    onSessionEnded(listener) {
+      auth.service.onSessionRevoked((_appId, sessionId) => listener(sessionId));
+      realtime.service.onSessionEnded(listener);
+    },
+    onGap: (listener) => realtime.service.onGap(listener),
+  });
+  attachRuntimeDoor({
+    ...{ apps: apps.service, data: data.service, runtime: runtime.service },
+    ...{ functions: functions.service, actors: durableObjects.service, clock, log, publicUrl },
+    hostOf: (app) => hostOf({ baseDomain, publicUrl: publicUrl() }, app),
+  });
   return {
     features,
+    lanes: [actorLanes.http, ...functionLanes.lanes],
     apps: apps.service,
     audit: audit.service,
     keys: keysService,
@@ -95,7 +140,6 @@ export function composeFeatures(platform: Platform): Composition {
     },
     settled: () => realtime.service.ready(),
     registerDoors(fastify, pipeline) {
-      const { clock, log, publicUrl } = platform;
       registerDataRoutes(fastify, { data: data.service, apps: apps.service, resolvePrincipal, clock });
       registerMcpRoutes(fastify, {
         operations: features.flatMap((feature) => feature.operations),
@@ -109,9 +153,9 @@ export function composeFeatures(platform: Platform): Composition {
       });
       const realtimeLane = createRealtimeLane({
         realtime: realtime.service,
-        metrics: platform.metrics,
-        baseDomain: platform.config.baseDomain,
-        trustedProxies: platform.config.trustedProxies,
+        metrics,
+        baseDomain,
+        trustedProxies,
         resolvePrincipal,
         clock,
         log,
@@ -122,13 +166,14 @@ export function composeFeatures(platform: Platform): Composition {
         onSessionEnded: (listener) => auth.service.onSessionRevoked(listener),
       });
       const upgrades = attachUpgrades(fastify.server, {
-        lanes: [realtimeLane],
-        baseDomain: platform.config.baseDomain,
+        lanes: [realtimeLane, actorLanes.upgrade],
+        baseDomain,
         publicUrl,
       });
       fastify.addHook("preClose", async () => {
         upgrades.close();
-        await realtimeLane.close();
+        functionLanes.close();
+        await Promise.all([realtimeLane.close(), actorLanes.close()]);
       });
     },
   };

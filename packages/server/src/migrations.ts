@@ -8,5 +8,17 @@ const ofFeature = (feature: string): MigrationSource => ({
 /** Every folder of migrations, in the order in which one may refer to another. */
 export const MIGRATIONS: readonly MigrationSource[] = [
   { feature: "postgres", directory: new URL("engines/postgres/migrations/", import.meta.url) },
-  ...["organizations", "keys", "apps", "audit", "schema", "mail", "auth", "realtime"].map(ofFeature),
+  ...[
+    "organizations",
+    "keys",
+    "apps",
+    "audit",
+    "schema",
+    "mail",
+    "auth",
+    "realtime",
+    "runtime",
+    "durable-objects",
+    "functions",
+  ].map(ofFeature),
 ];

@@ -1,8 +1,9 @@
 import pg from "pg";
 import { errors } from "../../kernel/errors.ts";
 import type { Log } from "../../kernel/log.ts";
+import { cancelStatement } from "./cancel-statement.ts";
 import { limits } from "./limits.ts";
-import { OneTrip, type RawResult, type Statement } from "./one-trip.ts";
+import { AnswerTooLarge, OneTrip, type RawResult, type Statement } from "./one-trip.ts";
 import { quoteIdent } from "./quote.ts";
 import { HELPER_SCHEMA, type TenantRole, tenantRole } from "./tenant.ts";
 import { TenantPools } from "./tenant-pools.ts";
@@ -76,10 +77,25 @@ export class Database implements Queryable {
     return this.#transaction(this.#control, "begin", work);
   }
 
-  /** Runs one statement as a caller of an app: role, claims and statement in a single round trip. */
-  async asCaller(appId: string, identity: Identity, statement: Statement): Promise<RawResult> {
+  /**
+   * Runs one statement as a caller of an app: role, claims and statement in a single round trip. Aborting `signal`
+   * cancels the statement.
+   */
+  async asCaller(
+    appId: string,
+    identity: Identity,
+    statement: Statement,
+    signal?: AbortSignal,
+  ): Promise<RawResult> {
     const client = await this.#connect(this.#tenants.get(appId));
+    let cancelled = false;
+    const cancel = () => {
+      cancelled = true;
+      cancelStatement(client as unknown as pg.Client);
+    };
     try {
+      signal?.throwIfAborted();
+      signal?.addEventListener("abort", cancel, { once: true });
       const subject = identity.claims?.sub;
       const as = {
         role: tenantRole(appId, identity.role),
@@ -89,11 +105,14 @@ export class Database implements Queryable {
       const result = await new Promise<RawResult>((resolve, reject) => {
         client.query(new OneTrip(as, statement, resolve, reject));
       });
-      client.release();
+      // A request to cancel that comes late would hit whoever has the connection next.
+      client.release(cancelled);
       return result;
     } catch (error) {
-      client.release(isConnectionLoss(error));
+      client.release(cancelled || isConnectionLoss(error) || error instanceof AnswerTooLarge);
       throw unavailableIfLost(error);
+    } finally {
+      signal?.removeEventListener("abort", cancel);
     }
   }
 

@@ -15,6 +15,18 @@ export interface Statement {
   readonly values: readonly (string | null)[];
   /** Keep the plan on the connection; for statements whose text repeats. Default true. */
   readonly prepare?: boolean;
+  /** Bounds on an answer of unknown size. */
+  readonly bounds?: {
+    /** No more rows are fetched than these; whether there were more is told. */
+    readonly rows: number;
+    /** What may arrive before the connection is cut: bounds a single huge value too. */
+    readonly wireBytes: number;
+  };
+}
+
+/** The answer was larger than `wireBytes`; the connection is gone. */
+export class AnswerTooLarge extends Error {
+  override name = "AnswerTooLarge";
 }
 
 /** Rows as Postgres wrote them: text or null per column. */
@@ -24,6 +36,8 @@ export interface RawResult {
   /** Rows changed or returned, from the command tag. */
   readonly rowCount: number;
   readonly command: string;
+  /** There were more rows than the statement's bounds let in. */
+  readonly truncated?: boolean;
 }
 
 /** Who the statement runs as: a database role of the app, and what its policies see. */
@@ -76,6 +90,9 @@ export class OneTrip implements Submittable {
   #tag = "";
   #prepared: Prepared | undefined;
   #parsedNow: string | undefined;
+  #suspended = false;
+  #tooLarge = false;
+  #stopMeter: () => void = () => {};
 
   constructor(
     as: RunAs,
@@ -98,14 +115,30 @@ export class OneTrip implements Submittable {
     const settings = [this.#as.role, this.#as.claims, this.#as.subject];
     messages.push(serialize.bind({ statement: SETTINGS_NAME, values: settings }), EXECUTE);
     const statement = this.#parse(messages, prepared);
+    const { bounds } = this.#statement;
+    // One row more than is wanted tells whether there are more.
+    const execute = bounds === undefined ? EXECUTE : serialize.execute({ portal: "", rows: bounds.rows + 1 });
     messages.push(
       serialize.bind({ statement, values: [...this.#statement.values] }),
       DESCRIBE,
-      EXECUTE,
+      execute,
       SYNC,
     );
+    if (bounds !== undefined) this.#meter(connection, bounds.wireBytes);
     // One buffer, one write: several small ones cost more than copying them together.
     connection.stream.write(Buffer.concat(messages));
+  }
+
+  #meter({ stream }: Connection, wireBytes: number): void {
+    let received = 0;
+    const count = (chunk: Buffer) => {
+      received += chunk.length;
+      if (received <= wireBytes) return;
+      this.#tooLarge = true;
+      stream.destroy();
+    };
+    stream.on("data", count);
+    this.#stopMeter = () => stream.off("data", count);
   }
 
   #parse(messages: Buffer[], prepared: Prepared): string {
@@ -144,16 +177,23 @@ export class OneTrip implements Submittable {
   }
 
   handleError(error: unknown): void {
+    this.#stopMeter();
     if (this.#prepared) {
       if (this.#parsedNow !== undefined) forget(this.#prepared, this.#parsedNow);
       // The settings statement was parsed unless it failed itself, which only a broken connection can cause.
       if (this.#completed > 0) this.#prepared.settings = true;
     }
-    this.#reject(error);
+    this.#reject(this.#tooLarge ? new AnswerTooLarge("the answer was too large", { cause: error }) : error);
   }
 
   handleReadyForQuery(): void {
+    this.#stopMeter();
     if (this.#prepared) this.#prepared.settings = true;
+    if (this.#suspended) {
+      const rows = this.#rows.slice(0, this.#statement.bounds!.rows);
+      this.#resolve({ fields: this.#fields, rows, command: "", rowCount: rows.length, truncated: true });
+      return;
+    }
     const words = this.#tag.split(" ");
     this.#resolve({
       fields: this.#fields,
@@ -164,7 +204,9 @@ export class OneTrip implements Submittable {
   }
 
   handleEmptyQuery(): void {}
-  handlePortalSuspended(): void {}
+  handlePortalSuspended(): void {
+    this.#suspended = true;
+  }
   handleCopyInResponse(): void {}
   handleCopyData(): void {}
 }

@@ -16,6 +16,8 @@ export interface Program {
   readonly scheme: "http" | "https";
   /** Resident memory the process may take before it is stopped. */
   readonly memoryBytes: number;
+  /** False when the app has its logs switched off (setting `logs` of the runtime feature): no tail worker is attached. */
+  readonly logs: boolean;
 }
 
 export type ProgramKind = "actors" | "functions";
@@ -64,6 +66,14 @@ export interface Exchange {
   readonly body: Readable | Buffer | null;
   /** From the first byte sent to the last byte of the answer; null for no limit (streams). */
   readonly timeoutMs: number | null;
+}
+
+/** How an upgrade is answered. */
+export interface UpgradeOptions {
+  /** Named in the answer when the client offered sub-protocols and user code chose none. */
+  readonly selectProtocol?: string;
+  /** Flat; put on an answer that is no upgrade, instead of what user code says under these names. */
+  readonly answerHeaders?: readonly string[];
 }
 
 /** How a forwarded request ended. */
@@ -215,6 +225,7 @@ export interface WorkerdEngine {
     exchange: Exchange,
     socket: Duplex,
     head: Buffer,
+    options?: UpgradeOptions,
   ): Promise<Outcome>;
   /** Runs inside the process of the class; `instance` is a name or an id. */
   inspect(

@@ -29,6 +29,8 @@ export interface AppsService {
   delete(appId: string): Promise<void>;
   /** Called after an app changed on this node (paused, access mode, deleted). */
   onChange(listener: (appId: string) => void): void;
+  /** Waited for before an app's tables go; what else it owns has to go with it. May be called again after a crash. */
+  onDelete(listener: (appId: string) => Promise<void>): void;
   /** Finishes creations and deletions that a crash interrupted. */
   recover(): Promise<void>;
 }
@@ -37,6 +39,7 @@ export function createAppsService(platform: Platform): AppsService {
   const { database, secrets, config, log } = platform;
   const lookup = createLookup((reference) => store.selectApp(database, reference));
   const listeners = new Set<(appId: string) => void>();
+  const deleters = new Set<(appId: string) => Promise<void>>();
   const changed = (appId: string) => {
     lookup.forget();
     for (const listener of listeners) listener(appId);
@@ -47,6 +50,7 @@ export function createAppsService(platform: Platform): AppsService {
     lookup.forget();
   };
   const destroy = async (appId: string) => {
+    for (const deleter of deleters) await deleter(appId);
     await database.closeTenant(appId);
     await dropTenant(database, appId);
     await store.deleteApp(database, appId);
@@ -95,6 +99,7 @@ export function createAppsService(platform: Platform): AppsService {
       await destroy(appId);
     },
     onChange: (listener) => void listeners.add(listener),
+    onDelete: (listener) => void deleters.add(listener),
     async recover() {
       for (const row of await store.selectUnfinished(database)) {
         log.warn({ app: row.id, status: row.status }, "finishing what was interrupted");

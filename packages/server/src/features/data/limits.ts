@@ -56,6 +56,16 @@ export const limits = {
   ownSessions: 4,
   /** Further ones that wait their turn. */
   waitingSessions: 32,
+  /** Rows of one answer to a function's `ctx.db`, after which it is cut. */
+  callRows: 10_000,
+  /** What may arrive from Postgres for it before the connection is cut. */
+  callWireBytes: 16 * 1024 * 1024,
+  /** Its parameters, and the characters they may have together as text. */
+  callParams: 1_000,
+  callParamChars: 8 * 1024 * 1024,
+  /** Verdicts on functions' statements that are kept, by number and by their characters. */
+  cachedVerdicts: 2_000,
+  cachedVerdictChars: 4 * 1024 * 1024,
   /** Parameters of one `run_sql` call. */
   sqlParams: 100,
 } as const;

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import type { Database, Identity } from "../../engines/postgres/database.ts";
 import { describePgError, type PgErrorFacts } from "../../engines/postgres/pg-errors.ts";
-import { checkStatement } from "../../engines/postgres/sql-guard/index.ts";
+import { checkStatement, type StatementVerdict } from "../../engines/postgres/sql-guard/index.ts";
 import { errors } from "../../kernel/errors.ts";
 import { BoundedQuery, type BoundedResult, type WireField } from "./bounded-query.ts";
 import { dataErrors } from "./errors.ts";
@@ -43,14 +43,7 @@ export async function runSql(
     appTypes: enums,
     allow: order.allow,
   });
-  if (verdict.normalized === undefined) {
-    if (order.allow === "read" && verdict.problems.every(({ code }) => code === "WRITE_NOT_ALLOWED")) {
-      throw dataErrors.SQL_READ_ONLY({ details: { problems: verdict.problems } });
-    }
-    const [first] = verdict.problems;
-    throw dataErrors.SQL_REFUSED({ message: first?.message, details: { problems: verdict.problems } });
-  }
-  const text = verdict.normalized;
+  const text = textOf(verdict, order.allow);
   const session = { readOnly: verdict.kind === "read", commit: true, signal: order.signal };
   let tooMuch = false;
   try {
@@ -63,6 +56,16 @@ export async function runSql(
     if (tooMuch) throw dataErrors.RESPONSE_TOO_LARGE({ cause: error });
     throw explain(error, text, order.allow);
   }
+}
+
+/** The statement to send. @throws SQL_REFUSED, SQL_READ_ONLY */
+export function textOf({ normalized, problems }: StatementVerdict, allow: SqlOrder["allow"]): string {
+  if (normalized !== undefined) return normalized;
+  if (allow === "read" && problems.every(({ code }) => code === "WRITE_NOT_ALLOWED")) {
+    throw dataErrors.SQL_READ_ONLY({ details: { problems } });
+  }
+  const [first] = problems;
+  throw dataErrors.SQL_REFUSED({ message: first?.message, details: { problems } });
 }
 
 /** Cuts the connection before one huge value, or one huge batch, fills the memory of this process. */
@@ -121,7 +124,7 @@ function answer(result: BoundedResult, types: readonly string[]): SqlAnswer {
 }
 
 /** Columns of one name get a number: `count`, `count_2`. */
-function distinctNames(names: readonly string[]): string[] {
+export function distinctNames(names: readonly string[]): string[] {
   const taken = new Set<string>();
   return names.map((name) => {
     let distinct = name;
@@ -143,7 +146,8 @@ const TRANSLATED = new Set<PgErrorFacts["kind"]>([
   "too_large",
 ]);
 
-function explain(error: unknown, text: string, allow: SqlOrder["allow"]): unknown {
+/** What Postgres said of a statement, as its author is told it. */
+export function explain(error: unknown, text: string, allow: SqlOrder["allow"]): unknown {
   const facts = describePgError(error);
   if (facts === null) return error;
   // Whoever may run SQL may run it as service, so nothing Postgres says is hidden from the caller.

@@ -5,6 +5,7 @@ import { describePgError } from "../../engines/postgres/pg-errors.ts";
 import { errors } from "../../kernel/errors.ts";
 import type { SchemaService } from "../schema/service.ts";
 import type { Query } from "./ast.ts";
+import { type CallSqlOrder, createCallSql } from "./call-sql.ts";
 import { withKeyColumns } from "./constraint-columns.ts";
 import { encodeCursor } from "./cursor.ts";
 import { dataErrors } from "./errors.ts";
@@ -29,7 +30,7 @@ import { createTableSource, tableOf } from "./tables.ts";
 export { decideCaller } from "./caller.ts";
 export { parsePrefer } from "./prefer.ts";
 export { parseQueryString } from "./query-params.ts";
-export type { ChangeAnswer, ChangeTarget, ListOptions, Query, SqlAnswer, SqlOrder };
+export type { CallSqlOrder, ChangeAnswer, ChangeTarget, ListOptions, Query, SqlAnswer, SqlOrder };
 
 /** A table of an app, and who it is asked as. */
 export interface RowsTarget {
@@ -86,6 +87,8 @@ export interface DataService {
   /** What an update (`body`) or a delete (null) would do: it is done, looked at and taken back. */
   preview(target: RowsTarget, what: ChangeTarget, body: string | null): Promise<Changed>;
   runSql(order: SqlOrder): Promise<SqlAnswer>;
+  /** One statement of an app's own code, in one round trip: judged once per text, and run under row-level security. */
+  callSql(order: CallSqlOrder): Promise<SqlAnswer>;
 }
 
 export function createDataService(
@@ -179,6 +182,7 @@ export function createDataService(
       return toChanged(target, what, answer, await run(target, build, send));
     },
     runSql: async (order) => runSql(database, await schema.enums(order.appId), order),
+    callSql: createCallSql(database, schema),
   };
 }
 

@@ -1,0 +1,139 @@
+import { workerdErrors } from "../../engines/workerd/errors.ts";
+import type { ActorClass } from "../../features/durable-objects/service.ts";
+import { AmbitError, errors } from "../../kernel/errors.ts";
+import type { App } from "../../kernel/operation.ts";
+import type { Principal } from "../../kernel/principal.ts";
+import { type ActorDoorDeps, standing } from "./admission.ts";
+import { limits } from "./limits.ts";
+
+/** An open connection to an instance, and for whom it was opened. */
+export interface ActorSocket {
+  readonly appId: string;
+  readonly className: string;
+  readonly principal: Principal;
+  readonly authorization: string | undefined;
+  readonly ip: string;
+  /** Ends it because it may not stand any more. */
+  end(reason: AmbitError): void;
+}
+
+/** The open sockets of this node by app; ends those whose app, class, key, token or session does not hold any more. */
+export class ActorSockets {
+  readonly #deps: ActorDoorDeps;
+  readonly #byApp = new Map<string, Set<ActorSocket>>();
+  readonly #timer: NodeJS.Timeout;
+  #checking = false;
+  #count = 0;
+
+  constructor(deps: ActorDoorDeps) {
+    this.#deps = deps;
+    this.#timer = setInterval(() => this.#tick(), limits.recheckMs).unref();
+    deps.onAppChanged((appId) => void this.recheckApp(appId, "keys"));
+    deps.actors.onChange((appId) => void this.recheckApp(appId, "keys"));
+    deps.onKeyRevoked(() => void this.recheck("keys"));
+    deps.onSessionEnded((sessionId) => this.endSession(sessionId));
+    deps.onGap(() => void this.recheck("all"));
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  countOf(appId: string): number {
+    return this.#byApp.get(appId)?.size ?? 0;
+  }
+
+  add(socket: ActorSocket): void {
+    const sockets = this.#byApp.get(socket.appId) ?? new Set();
+    this.#byApp.set(socket.appId, sockets.add(socket));
+    this.#count += 1;
+  }
+
+  remove(socket: ActorSocket): void {
+    const sockets = this.#byApp.get(socket.appId);
+    if (!sockets?.delete(socket)) return;
+    this.#count -= 1;
+    if (sockets.size === 0) this.#byApp.delete(socket.appId);
+  }
+
+  endSession(sessionId: string): void {
+    for (const socket of this.#all()) {
+      const { principal } = socket;
+      if (principal.kind === "user" && principal.claims.sid === sessionId) socket.end(signedOut());
+    }
+  }
+
+  /** Keys are looked up again; end users' sessions only with `all`, since their end is told by itself. */
+  async recheck(whose: "keys" | "all"): Promise<void> {
+    for (const appId of [...this.#byApp.keys()]) await this.recheckApp(appId, whose);
+  }
+
+  /** Asks of each of the app's sockets whether it may stand. */
+  async recheckApp(appId: string, whose: "keys" | "all"): Promise<void> {
+    const sockets = [...(this.#byApp.get(appId) ?? [])];
+    if (sockets.length === 0) return;
+    let app: App | null;
+    try {
+      app = await this.#deps.findApp(appId);
+    } catch (error) {
+      // An app that is being deleted says so; anything else is the database's trouble and not the client's.
+      if (!(error instanceof AmbitError) || error.status !== 410) return;
+      app = null;
+    }
+    for (const socket of sockets) {
+      const found = app === null ? null : await this.#find(socket);
+      if (found === undefined) continue;
+      const refusal =
+        standing(app, found, socket.principal, this.#deps.clock()) ??
+        (await this.#credentialProblem(socket, whose));
+      if (refusal !== null) socket.end(refusal);
+    }
+  }
+
+  /** Resolves when all are ended, at the latest when they have been cut. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const socket of this.#all()) socket.end(goingAway());
+    const giveUpAt = performance.now() + limits.endMs;
+    while (this.#count > 0 && performance.now() < giveUpAt)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  #all(): ActorSocket[] {
+    return [...this.#byApp.values()].flatMap((sockets) => [...sockets]);
+  }
+
+  /** undefined: it can't be told right now. */
+  async #find(socket: ActorSocket): Promise<ActorClass | null | undefined> {
+    try {
+      return await this.#deps.actors.find(socket.appId, socket.className);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #credentialProblem(
+    { principal, authorization, appId, ip }: ActorSocket,
+    whose: "keys" | "all",
+  ): Promise<AmbitError | null> {
+    if (principal.kind === "anonymous" || (principal.kind === "user" && whose === "keys")) return null;
+    try {
+      await this.#deps.resolvePrincipal(authorization, appId, ip);
+      return null;
+    } catch (error) {
+      return error instanceof AmbitError && (error.status === 401 || error.status === 403) ? error : null;
+    }
+  }
+
+  #tick(): void {
+    if (this.#checking) return;
+    this.#checking = true;
+    void this.recheck("keys").finally(() => {
+      this.#checking = false;
+    });
+  }
+}
+
+const signedOut = () => errors.AUTH_INVALID_TOKEN({ message: "The session was ended. Sign in again." });
+
+const goingAway = () => workerdErrors.RUNTIME_UNAVAILABLE({ message: "The server is stopping." });

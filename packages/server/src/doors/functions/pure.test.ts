@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import { answerHeaders, requestHeaders } from "./headers.ts";
+import { isUnder, readUrl } from "./url.ts";
+
+describe("URLs", () => {
+  it("are the lane's when they are, and read in one way", () => {
+    for (const url of ["/v1/app_a/fn/x", "/v1/~notes/fn/x/y?z"]) expect(isUnder(url, "fn")).toBe(true);
+    for (const url of [
+      "/v1/app_a/fnx/y",
+      "/v1/app_a/fn",
+      "/v1//fn/x",
+      "/v2/app_a/fn/x",
+      "/v1/app_a/x/fn/y",
+      "/fn/x",
+    ])
+      expect(isUnder(url, "fn")).toBe(false);
+    expect(readUrl("/v1/app_a/fn/hello", "fn")).toEqual({ reference: "app_a", name: "hello", rest: "" });
+    expect(readUrl("/v1/~notes/fn/he-l_lo/a%20b/?q=1/2", "fn")).toEqual({
+      reference: "~notes",
+      name: "he-l_lo",
+      rest: "/a%20b/?q=1/2",
+    });
+    for (const url of ["/v1/app_a/fn/", "/v1/app_a/fn/a%2fb", "/v1/APP/fn/x", "/v1/app_a/fn/-x"])
+      expect(readUrl(url, "fn")).toBeNull();
+  });
+});
+
+describe("request headers", () => {
+  it("lose what outsiders may not say", () => {
+    const raw = [
+      ...["Host", "evil", "X-Butterbase-Caller-User", "u", "x-AMBIT-context", "{}", "X-Request-Id", "1"],
+      ...["Authorization", "Bearer bb_sk_secret", "X-Api-Key", "bb_sub_secret", "X-Forwarded-For", "1.1.1.1"],
+      ...["CF-IPCountry", "DE", "Accept", "a", "accept", "b", "Cookie", "c=1"],
+    ];
+    expect(requestHeaders(raw, "notes.localhost", false)).toEqual([
+      ...["host", "notes.localhost", "Accept", "a", "accept", "b"],
+    ]);
+    expect(requestHeaders(raw, "h", true)).toContain("c=1");
+    expect(requestHeaders(["Authorization", "Bearer a.b.c"], "h", false)).toContain("Bearer a.b.c");
+    expect(requestHeaders(["Authorization", "BEARER  bb_SK_x"], "h", false)).toEqual(["host", "h"]);
+  });
+
+  it("lose what belongs to the connection, and only that", () => {
+    const raw = ["Connection", "close, X-Hop, host", "X-Hop", "1", "X-Mine", "x-hop"];
+    expect(requestHeaders(raw, "h", false)).toEqual(["host", "h", "X-Mine", "x-hop"]);
+    expect(requestHeaders(["Connection", "keep-alive", "A", "1"], "h", false)).toEqual([
+      "host",
+      "h",
+      "A",
+      "1",
+    ]);
+  });
+});
+
+describe("answer headers", () => {
+  it("can't speak for a host name that apps share", () => {
+    const given = [
+      "Content-Type",
+      "text/html",
+      "Set-Cookie",
+      "a=1",
+      "Content-Security-Policy",
+      "script-src *",
+    ];
+    const api = answerHeaders([...given, "X-Ambit-Secret", "1", "X-Request-Id", "theirs"], "r1", false);
+    expect(api).toEqual([
+      ...["Content-Type", "text/html", "x-request-id", "r1", "content-security-policy", "sandbox"],
+      ...["x-content-type-options", "nosniff"],
+    ]);
+    expect(answerHeaders(given, "r1", true)).toEqual([...given, "x-request-id", "r1"]);
+  });
+});

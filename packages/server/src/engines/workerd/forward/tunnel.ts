@@ -1,0 +1,265 @@
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { AmbitError } from "../../../kernel/errors.ts";
+import { workerdErrors } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Exchange, Outcome, UpgradeOptions } from "../types.ts";
+import type { AnswerHead } from "./answer-head.ts";
+import { AnswerParser } from "./answer-parser.ts";
+import { closeFrame, FrameCursor, SERVICE_RESTART } from "./frames.ts";
+import { errorAnswer, plainHead, switchingHead } from "./raw-answer.ts";
+import { connectReading } from "./read-buffer.ts";
+import { requestHead } from "./request-head.ts";
+
+/** Who keeps the tunnels of a process. */
+export interface TunnelOwner {
+  /** The handshake is done: from here on it is a socket, not a request. */
+  onOpen(tunnel: Tunnel): void;
+  onOver(tunnel: Tunnel): void;
+  /** The process is known to be gone or going. */
+  readonly gone: boolean;
+}
+
+type Phase = "handshake" | "plain" | "open" | "lost" | "closing" | "over";
+
+/** A client's socket joined to one of a process: bytes both ways, untouched. */
+export class Tunnel {
+  readonly requestId: string;
+  readonly unit: string;
+  readonly #owner: TunnelOwner;
+  readonly #client: Duplex;
+  readonly #upstream: Socket;
+  readonly #options: UpgradeOptions;
+  readonly #documentationBase: string;
+  readonly #resolve: (outcome: Outcome) => void;
+  readonly #parser = new AnswerParser();
+  readonly #cursor = new FrameCursor();
+  readonly #head: string;
+  readonly #early: Buffer;
+  readonly #startedMs = performance.now();
+  #phase: Phase = "handshake";
+  #timer: NodeJS.Timeout | null = null;
+  #closeWanted = false;
+  #status = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #end: Outcome["end"] = "answered";
+
+  /** Throws BadRequestHead for an exchange that can't be written. */
+  constructor(
+    owner: TunnelOwner,
+    path: string,
+    exchange: Exchange,
+    unit: string,
+    client: Duplex,
+    early: Buffer,
+    options: UpgradeOptions,
+    documentationBase: string,
+    resolve: (outcome: Outcome) => void,
+  ) {
+    this.#head = requestHead(exchange, "none", "websocket");
+    this.#early = early;
+    this.#owner = owner;
+    this.requestId = exchange.requestId;
+    this.unit = unit;
+    this.#client = client;
+    this.#options = options;
+    this.#documentationBase = documentationBase;
+    this.#resolve = resolve;
+    this.#upstream = connectReading(path, (bytes) => this.#onUpstreamBytes(bytes));
+    if (exchange.timeoutMs !== null) this.#timer = setTimeout(() => this.#onTimeout(), exchange.timeoutMs);
+    this.#parser.expect(exchange.method, {
+      onHead: (answer) => this.#onPlainHead(answer),
+      onBody: (chunk) => this.#toClient(Buffer.from(chunk)),
+      onEnd: () => this.#finishPlain(),
+      onUpgrade: (answer, rest) => this.#onSwitch(answer, rest),
+    });
+  }
+
+  start(): void {
+    this.#upstream.write(this.#head, "latin1");
+    this.#listen(this.#early);
+  }
+
+  /** The process goes away: the client is told so in a proper way where the protocol allows one. */
+  restart(): void {
+    if (this.#phase === "handshake") this.#refuse(workerdErrors.RUNTIME_STOPPED(), "process_lost");
+    else if (this.#phase === "lost") this.#sayRestart();
+    else if (this.#phase === "open") {
+      this.#closeWanted = true;
+      this.#closeAtBoundary();
+    }
+  }
+
+  /** Cuts whatever is left. */
+  cut(): void {
+    if (this.#phase === "handshake") this.#refuse(workerdErrors.RUNTIME_STOPPED(), "process_lost");
+    else if (this.#phase === "plain") this.#finish("process_lost");
+    else this.#finish(this.#end);
+  }
+
+  #listen(early: Buffer): void {
+    const client = this.#client;
+    const upstream = this.#upstream;
+    client.on("error", () => this.#onClientGone());
+    client.on("close", () => this.#onClientGone());
+    client.on("end", () => this.#onClientEnd());
+    client.on("drain", () => upstream.resume());
+    client.on("data", (chunk: Buffer) => this.#onClientBytes(chunk));
+    upstream.on("drain", () => client.resume());
+    upstream.on("error", () => this.#onUpstreamGone());
+    upstream.on("end", () => this.#onUpstreamGone());
+    upstream.on("close", () => this.#onUpstreamGone());
+    if (early.length > 0) this.#onClientBytes(early);
+    if (client.destroyed) this.#onClientGone();
+  }
+
+  #onClientBytes(chunk: Buffer): void {
+    if (this.#phase !== "handshake" && this.#phase !== "open") return;
+    this.#bytesIn += chunk.length;
+    if (!this.#upstream.write(chunk)) this.#client.pause();
+  }
+
+  #onUpstreamBytes(bytes: Buffer): boolean {
+    if (this.#phase === "open") {
+      const copy = Buffer.from(bytes);
+      this.#cursor.push(copy);
+      this.#toClient(copy);
+      if (this.#closeWanted) this.#closeAtBoundary();
+      return true;
+    }
+    if (this.#phase !== "handshake" && this.#phase !== "plain") return true;
+    try {
+      this.#parser.push(bytes);
+    } catch {
+      this.#onUpstreamGone();
+    }
+    return true;
+  }
+
+  #toClient(chunk: Buffer): void {
+    this.#bytesOut += chunk.length;
+    if (!this.#client.write(chunk)) this.#upstream.pause();
+  }
+
+  #onSwitch(head: AnswerHead, rest: Buffer): void {
+    this.#stopTimer();
+    this.#status = 101;
+    this.#phase = "open";
+    this.#client.write(switchingHead(head, this.#options.selectProtocol ?? null), "latin1");
+    this.#owner.onOpen(this);
+    if (rest.length > 0) {
+      this.#cursor.push(rest);
+      this.#toClient(rest);
+    }
+  }
+
+  #onPlainHead(head: AnswerHead): void {
+    this.#stopTimer();
+    this.#status = head.status;
+    this.#phase = "plain";
+    this.#client.write(plainHead(head, this.#options.answerHeaders ?? []), "latin1");
+  }
+
+  #finishPlain(): void {
+    this.#phase = "closing";
+    this.#client.end();
+    this.#finishSoon();
+  }
+
+  #onClientEnd(): void {
+    if (this.#phase === "open") this.#upstream.end();
+    else if (this.#phase === "handshake") this.#onClientGone();
+    else if (this.#phase !== "plain") this.#finish(this.#end);
+  }
+
+  #onClientGone(): void {
+    this.#finish(this.#phase === "handshake" || this.#phase === "plain" ? "caller_gone" : this.#end);
+  }
+
+  #onUpstreamGone(): void {
+    switch (this.#phase) {
+      case "handshake":
+        this.#refuse(workerdErrors.RUNTIME_STOPPED(), "process_lost");
+        break;
+      case "plain":
+        if (!this.#parser.end()) this.#finish("process_lost");
+        break;
+      case "open":
+        if (this.#cursor.sawClose) {
+          this.#phase = "closing";
+          this.#client.end();
+          this.#finishSoon();
+        } else if (this.#closeWanted || this.#owner.gone) this.#sayRestart();
+        else {
+          // Either user code dropped the socket, which is passed on as it is, or the process died: known in a moment.
+          this.#phase = "lost";
+          this.#timer = setTimeout(() => this.#finish("answered"), limits.lossMs);
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
+  #closeAtBoundary(): void {
+    if (this.#phase === "open" && this.#cursor.atBoundary) this.#sayRestart();
+  }
+
+  #sayRestart(): void {
+    this.#stopTimer();
+    this.#end = "process_lost";
+    this.#phase = "closing";
+    this.#upstream.destroy();
+    if (!this.#cursor.atBoundary) {
+      this.#finish(this.#end);
+      return;
+    }
+    if (this.#cursor.sawClose) this.#client.end();
+    else this.#client.end(closeFrame(SERVICE_RESTART, "service restart"));
+    this.#client.resume();
+    this.#finishSoon();
+  }
+
+  #refuse(error: AmbitError, end: Outcome["end"]): void {
+    this.#stopTimer();
+    this.#status = error.status;
+    this.#end = end;
+    this.#phase = "closing";
+    this.#upstream.destroy();
+    this.#client.end(errorAnswer(error, this.#documentationBase), "latin1");
+    this.#finishSoon();
+  }
+
+  #onTimeout(): void {
+    this.#refuse(workerdErrors.RUNTIME_TIMEOUT(), "timeout");
+  }
+
+  /** The client has all that is meant for it; it may close in its own time, within bounds. */
+  #finishSoon(): void {
+    this.#timer = setTimeout(() => this.#finish(this.#end), limits.closeHandshakeMs);
+    if (this.#client.readableEnded) this.#client.once("finish", () => this.#finish(this.#end));
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #finish(end: Outcome["end"]): void {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    this.#stopTimer();
+    this.#upstream.destroy();
+    this.#client.destroy();
+    this.#owner.onOver(this);
+    this.#resolve({
+      status: this.#status,
+      durationMs: performance.now() - this.#startedMs,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      end,
+      waiting: false,
+    });
+  }
+}

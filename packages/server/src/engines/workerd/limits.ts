@@ -1,0 +1,70 @@
+/** Limits of the engine: what one program may have under way, and how long each step of its life may take. */
+export const limits = {
+  /** Requests of one program at a time, in user code or waiting for its start. */
+  inFlight: 1_000,
+  /** WebSockets of one program at a time. */
+  sockets: 20_000,
+  /** Requests kept waiting while a program is replaced or started. */
+  held: 1_000,
+  /** How long such a request waits before it is told to come again. */
+  holdMs: 15_000,
+  /** How long a swap waits for requests under way; what takes longer is cut off. */
+  drainMs: 10_000,
+  /** The same for answers without an end, like event streams. */
+  streamDrainMs: 1_000,
+  /** How long a stop of Ambit itself waits for them. */
+  closeDrainMs: 1_000,
+  /** From SIGTERM to SIGKILL, once no request is under way. */
+  terminateMs: 250,
+  /** After SIGKILL the kernel needs no more than this to end a process. */
+  reapMs: 2_000,
+  /** Without requests and sockets for this long, a program is stopped. */
+  idleMs: 5 * 60_000,
+  /** Health is asked for this often while requests or sockets are there, and never otherwise. */
+  healthMs: 250,
+  /** A process that does not answer for this long has its thread in an endless loop. */
+  healthAnswerMs: 1_000,
+  /** … if it used at least this share of a processor meanwhile; else its host starves it, and it gets longer. */
+  loopCpuShare: 0.3,
+  starvedAnswerMs: 4_000,
+  /** Processes nobody talks to are looked at this often; one that used more than this meanwhile is asked. */
+  idleLookMs: 1_000,
+  idleCpuMs: 200,
+  /** Of its limit of open files: a process this near to it would die of it at the next accept. */
+  descriptorShare: 0.9,
+  /** Where that limit can not be read. */
+  fallbackDescriptors: 1_024,
+  /** Time used is told this often. */
+  cpuReportMs: 5_000,
+  /** A program that died is started again at once, then after pauses that double up to the longest. */
+  restartFirstPauseMs: 500,
+  restartLongestPauseMs: 30_000,
+  /** Deaths without a pause. */
+  freeRestarts: 2,
+  /** A program that lived this long is forgiven its earlier deaths. */
+  restartForgiveMs: 60_000,
+  /** The longest timer for an alarm; later ones are looked at again then. */
+  alarmTimerMs: 24 * 60 * 60_000,
+  /** Programs whose files are read at a time when Ambit starts. */
+  alarmScans: 4,
+  /** Inspections: one answer, and its size. */
+  inspectMs: 10_000,
+  inspectBytes: 8 * 1024 * 1024,
+  /** One tail batch. */
+  tailBytes: 8 * 1024 * 1024,
+
+  /** Idle connections to one socket of a program. */
+  idleConnections: 64,
+  /** workerd closes a connection that was idle for 5 s; ours are never used that late. */
+  idleConnectionMs: 4_000,
+  /** Status line and headers of an answer. */
+  answerHeadBytes: 128 * 1024,
+  /** A request body up to this size travels with its headers in one write. */
+  joinedBodyBytes: 16 * 1024,
+  /** A read from a process. */
+  readBytes: 64 * 1024,
+  /** A socket that ended without a close frame: whether its process died is known within this time. */
+  lossMs: 100,
+  /** After our close frame, a client may take this long to answer before its socket is cut. */
+  closeHandshakeMs: 1_000,
+} as const;

@@ -1,0 +1,64 @@
+import { randomUUID } from "node:crypto";
+import { AmbitError, errors } from "../../../kernel/errors.ts";
+import { workerdErrors } from "../errors.ts";
+import type { Traffic } from "../forward/traffic.ts";
+import { limits } from "../limits.ts";
+import type { Inspection } from "../types.ts";
+
+/** Asks the wrapper of a class, inside the process, about one instance. */
+export async function inspectInstance(
+  traffic: Traffic,
+  unit: string,
+  instance: { name: string } | { id: string },
+  inspection: Inspection,
+): Promise<unknown> {
+  const which =
+    "name" in instance
+      ? `name/${encodeURIComponent(instance.name)}`
+      : `id/${encodeURIComponent(instance.id)}`;
+  const body = Buffer.from(JSON.stringify(inspection));
+  const answer = await traffic.internal(
+    {
+      requestId: randomUUID(),
+      method: "POST",
+      path: `/_ambit/inspect/${encodeURIComponent(unit)}/${which}`,
+      headers: ["Host", "ambit", "Content-Type", "application/json"],
+      body,
+      timeoutMs: limits.inspectMs,
+    },
+    unit,
+  );
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > limits.inspectBytes) {
+      answer.body.destroy();
+      throw errors.REQUEST_TOO_LARGE({
+        message: "What was found is larger than can be shown at once.",
+        remediation: "Ask for fewer entries: a smaller limit, a longer prefix, or fewer columns.",
+      });
+    }
+    chunks.push(chunk);
+  }
+  return readResult(answer.status, Buffer.concat(chunks).toString("utf8"));
+}
+
+/** Statuses below 500 say what was wrong with the question. */
+function readResult(status: number, text: string): unknown {
+  if (status === 404)
+    throw errors.RESOURCE_NOT_FOUND({ message: "There is no such class in the running code." });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw workerdErrors.RUNTIME_UNAVAILABLE({ cause });
+  }
+  if (status === 200) return value;
+  const told = (value as { error?: { code?: string; message?: string; remediation?: string } }).error ?? {};
+  throw new AmbitError(told.code ?? "INSPECTION_FAILED", {
+    status: status < 500 ? 400 : 502,
+    message: told.message ?? "The instance could not be looked into.",
+    remediation: told.remediation ?? "Look at the statement, the key or the value that was sent.",
+  });
+}

@@ -1,0 +1,1 @@
+export { readTailBatch } from "./read-batch.ts";

@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+
+/** JavaScript of ours that runs inside workerd, by file name, as text for the configuration. */
+export type WorkerModule = (typeof NAMES)[number];
+
+const NAMES = [
+  "actor.js",
+  "butterbase.js",
+  "callbacks.js",
+  "function-context.js",
+  "function-log.js",
+  "function.js",
+  "inspect.js",
+  "log-text.js",
+  "no-logs.js",
+  "render-value.js",
+  "router.js",
+  "storage-limits.js",
+  "tail-batch.js",
+  "tail-event.js",
+  "tail.js",
+] as const;
+
+const texts = new Map(NAMES.map((name) => [name, readFileSync(new URL(name, import.meta.url), "utf8")]));
+
+export function workerModule(name: WorkerModule): string {
+  return texts.get(name)!;
+}

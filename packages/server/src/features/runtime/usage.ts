@@ -1,0 +1,161 @@
+import type { Database } from "../../engines/postgres/database.ts";
+import type { EgressUse, Outcome, ProgramKind } from "../../engines/workerd/types.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import type { Log } from "../../kernel/log.ts";
+import { apportionCpu, monthOf, nextMonthMs } from "./apportion.ts";
+import { limits } from "./limits.ts";
+import type { RuntimeMetrics } from "./metrics.ts";
+import { failed } from "./outcome.ts";
+import { addUsage, selectEgressUse, selectUsage, type UsageDelta } from "./store.ts";
+import type { Invocation, UnitCounters, Usage } from "./types.ts";
+
+export interface UsageCounters {
+  /** One request answered. In memory only; written within a second. */
+  add(invocation: Invocation, outcome: Outcome): void;
+  addCpu(appId: string, kind: ProgramKind, ms: number): void;
+  addEgress(appId: string, kind: ProgramKind, use: EgressUse): void;
+  /** What is in memory is in the database when the promise resolves; rejects, and keeps it, when that fails. */
+  flush(): Promise<void>;
+  usage(appId: string, kind: ProgramKind): Promise<Usage>;
+  counters(appId: string, kind: ProgramKind): Promise<ReadonlyMap<string, UnitCounters>>;
+  egressUse(appId: string): Promise<EgressUse>;
+}
+
+/** Units by name, of one program in one month. */
+type Deltas = Map<string, UsageDelta>;
+
+/** The row of the program itself. */
+const PROGRAM = "";
+
+export function createUsage(
+  database: Database,
+  clock: Clock,
+  log: Log,
+  metrics: RuntimeMetrics,
+): UsageCounters {
+  let pending = new Map<string, Deltas>();
+  let month = monthOf(clock());
+  let monthEndsMs = nextMonthMs(clock());
+  let timer: NodeJS.Timeout | null = null;
+  let writing: Promise<void> = Promise.resolve();
+
+  const deltaOf = (appId: string, kind: ProgramKind, unit: string, of = month): UsageDelta => {
+    timer ??= setTimeout(() => void flush().catch(() => {}), limits.usageWriteMs).unref();
+    const program = `${of}/${kind}/${appId}`;
+    const units = pending.get(program) ?? new Map<string, UsageDelta>();
+    const known = units.get(unit);
+    if (known !== undefined) return known;
+    const delta = emptyDelta(appId, kind, unit, of);
+    pending.set(program, units.set(unit, delta));
+    return delta;
+  };
+  const now = (appId: string, kind: ProgramKind, unit: string): UsageDelta => {
+    const nowMs = clock();
+    if (nowMs >= monthEndsMs) {
+      month = monthOf(nowMs);
+      monthEndsMs = nextMonthMs(nowMs);
+    }
+    return deltaOf(appId, kind, unit);
+  };
+
+  const write = async () => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    const taken = pending;
+    if (taken.size === 0) return;
+    pending = new Map();
+    const deltas = [...taken.values()].flatMap((units) => [...units.values()]);
+    try {
+      await addUsage(database, deltas);
+    } catch (error) {
+      for (const delta of deltas) giveBack(deltaOf(delta.app_id, delta.kind, delta.unit, delta.month), delta);
+      log.warn({ error: String(error) }, "usage could not be written; it is kept for the next try");
+      throw error;
+    }
+    for (const delta of deltas) metrics.count(delta);
+  };
+  // Writes go one after the other, so that a reader who waits for its own write has waited for all before.
+  const flush = () => (writing = writing.catch(() => {}).then(write));
+
+  return {
+    add(invocation, outcome) {
+      const delta = now(invocation.appId, invocation.kind, invocation.unit);
+      delta.requests += 1;
+      if (failed(outcome)) delta.errors += 1;
+      // A WebSocket is open for hours without anything running.
+      if (outcome.status !== 101) delta.wall_ms += outcome.durationMs || 0;
+      delta.last_at_ms = invocation.startedAtMs;
+      delta.last_status = outcome.status;
+    },
+    addCpu(appId, kind, ms) {
+      now(appId, kind, PROGRAM).cpu_ms += ms;
+    },
+    addEgress(appId, kind, use) {
+      const delta = now(appId, kind, PROGRAM);
+      delta.egress_requests += use.requests;
+      delta.egress_refused += use.refused;
+      delta.egress_bytes_in += use.bytesIn;
+      delta.egress_bytes_out += use.bytesOut;
+    },
+    flush,
+    async usage(appId, kind) {
+      await flush();
+      return present(await selectUsage(database, appId, kind, monthOf(clock())));
+    },
+    async counters(appId, kind) {
+      await flush();
+      const rows = await selectUsage(database, appId, kind, null);
+      return new Map(rows.filter(({ unit }) => unit !== PROGRAM).map((row) => [row.unit, counted(row)]));
+    },
+    async egressUse(appId) {
+      await flush();
+      const row = await selectEgressUse(database, appId, monthOf(clock()));
+      return { requests: row.requests, refused: row.refused, bytesIn: row.bytes_in, bytesOut: row.bytes_out };
+    },
+  };
+}
+
+type Row = Awaited<ReturnType<typeof selectUsage>>[number];
+
+function present(rows: readonly Row[]): Usage {
+  const cpuMs = rows.find(({ unit }) => unit === PROGRAM)?.cpu_ms ?? 0;
+  const units = rows
+    .filter(({ unit }) => unit !== PROGRAM)
+    .map(({ unit, requests, errors, wall_ms }) => ({ unit, requests, errors, wallMs: Math.round(wall_ms) }));
+  const shares = apportionCpu(cpuMs, units);
+  return {
+    requests: units.reduce((sum, { requests }) => sum + requests, 0),
+    cpuMs: Math.round(cpuMs),
+    units: units.map((unit, i) => ({ ...unit, cpuMs: Math.round(shares[i]! * 10) / 10 })),
+  };
+}
+
+function counted(row: Row): UnitCounters {
+  return {
+    requests: row.requests,
+    errors: row.errors,
+    wallMs: Math.round(row.wall_ms),
+    lastAtMs: row.last_at?.getTime() ?? null,
+    lastStatus: row.last_status,
+  };
+}
+
+function emptyDelta(appId: string, kind: ProgramKind, unit: string, month: string): UsageDelta {
+  const sums = { requests: 0, errors: 0, wall_ms: 0, cpu_ms: 0 };
+  const egress = { egress_requests: 0, egress_refused: 0, egress_bytes_in: 0, egress_bytes_out: 0 };
+  return { app_id: appId, kind, unit, month, ...sums, ...egress, last_at_ms: null, last_status: null };
+}
+
+/** Adds what could not be written to what has come in since, whose last request is the later one. */
+function giveBack(into: UsageDelta, from: UsageDelta): void {
+  into.requests += from.requests;
+  into.errors += from.errors;
+  into.wall_ms += from.wall_ms;
+  into.cpu_ms += from.cpu_ms;
+  into.egress_requests += from.egress_requests;
+  into.egress_refused += from.egress_refused;
+  into.egress_bytes_in += from.egress_bytes_in;
+  into.egress_bytes_out += from.egress_bytes_out;
+  into.last_at_ms ??= from.last_at_ms;
+  into.last_status ??= from.last_status;
+}

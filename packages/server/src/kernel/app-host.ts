@@ -1,0 +1,19 @@
+import type { App } from "./operation.ts";
+
+/** Under which names Ambit is reached. */
+export interface Names {
+  readonly baseDomain: string;
+  /** The API's own URL, e.g. `http://127.0.0.1:4000`. */
+  readonly publicUrl: string;
+}
+
+/** The app's own host name as a `Host` header has it, e.g. `notes.localhost:4000`. Pure. */
+export function hostOf({ baseDomain, publicUrl }: Names, app: Pick<App, "subdomain">): string {
+  const { port } = new URL(publicUrl);
+  return `${app.subdomain}.${baseDomain}${port === "" ? "" : `:${port}`}`;
+}
+
+/** The app's own origin, e.g. `http://notes.localhost:4000`. Pure. */
+export function originOf(names: Names, app: Pick<App, "subdomain">): string {
+  return `${new URL(names.publicUrl).protocol}//${hostOf(names, app)}`;
+}
