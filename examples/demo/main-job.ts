@@ -1,5 +1,7 @@
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import type { Client } from "@modelcontextprotocol/client";
 import type { Ambit } from "../../packages/server/src/ambit.ts";
+import { playActors } from "./actors.ts";
+import { call, connectAgent, type Print } from "./agent.ts";
 import { type Person, signUp } from "./people.ts";
 import { type Watcher, watch } from "./watcher.ts";
 
@@ -11,7 +13,6 @@ export interface Played {
   readonly asExpected: boolean;
 }
 
-type Print = (line: string) => void;
 type Saw = readonly [ada: string, ben: string, guest: string, agent: string];
 
 const PASSWORD = "Demo-pass-2026!";
@@ -19,7 +20,8 @@ const COLUMN = 17;
 
 /**
  * The main job: an agent builds a backend over MCP; two people, a guest and the agent watch one table;
- * rows are written, shared, handed over and deleted; the transcript shows who saw what.
+ * rows are written, shared, handed over and deleted; the transcript shows who saw what. Then the agent deploys a chat
+ * room and an agent with a pace, and people use them.
  */
 export async function playMainJob(ambit: Ambit, print: Print): Promise<Played> {
   const agent = await connectAgent(ambit);
@@ -37,37 +39,17 @@ export async function playMainJob(ambit: Ambit, print: Print): Promise<Played> {
     ]);
     print("   ada, ben, guest and agent have subscribed to changes of `notes`");
     print("\n3. Rows change; each sees what row-level security lets them see\n");
-    const asExpected = await playSteps({ agent, appId, ada, ben, watchers, print });
+    const sawRight = await playSteps({ agent, appId, ada, ben, watchers, print });
     for (const watcher of watchers) watcher.close();
-    print(
-      asExpected
-        ? "\n   Everyone saw exactly what they may see."
-        : "\n   NOT as expected: see the lines marked ✗.",
-    );
+    if (sawRight) print("\n   Everyone saw exactly what they may see.");
+    print("\n4. The agent deploys stateful actors and a function, one TypeScript file each\n");
+    const actedRight = await playActors({ apiUrl: ambit.apiUrl, agent, appId, ada, ben, print });
+    const asExpected = sawRight && actedRight;
+    print(asExpected ? "\n   Everything as expected." : "\n   NOT as expected: see the lines marked ✗.");
     return { appId, ada, asExpected };
   } finally {
     await agent.close();
   }
-}
-
-async function connectAgent(ambit: Ambit): Promise<Client> {
-  const client = new Client({ name: "demo-agent", version: "1.0.0" });
-  const headers = { Authorization: `Bearer ${ambit.credentials.agent_key}` };
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(ambit.mcpUrl), { requestInit: { headers } }),
-  );
-  return client;
-}
-
-/** Calls a tool and shows the call; the structured answer, or an error with the tool's own words. */
-async function call(agent: Client, print: Print, name: string, args: Record<string, unknown>, shown: string) {
-  const startedAt = performance.now();
-  const result = await agent.callTool({ name, arguments: args });
-  if (result.isError) throw new Error(`${name} failed: ${JSON.stringify(result.content)}`);
-  print(
-    `   ${name.padEnd(16)} ${shown.padEnd(62)} ${String(Math.round(performance.now() - startedAt)).padStart(4)} ms`,
-  );
-  return result.structuredContent as Record<string, unknown>;
 }
 
 async function buildBackend(agent: Client, print: Print): Promise<string> {

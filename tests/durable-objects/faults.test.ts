@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { deployActor, eventually, killActors, setActorEnv, workerdProcesses } from "../support/actors.ts";
 import { type Api, apiAs } from "../support/api.ts";
 import { must, newApp } from "../support/app.ts";
@@ -212,9 +212,13 @@ describe("an app that takes everything", { timeout: 120_000 }, () => {
     await server.stop();
     server = await startServer({ AMBIT_ALLOW_PRIVATE_FETCH: `127.0.0.1:${slowPort}` }, server.dataDir);
     owner = apiAs(server.apiUrl, server.apiKey);
-    [hogApp, quietApp] = [await newApp(owner), await newApp(owner)];
-    await deployActor(owner, hogApp, "hog", sourceOf("hog"));
+    quietApp = await newApp(owner);
     await deployActor(owner, quietApp, "hog", sourceOf("hog"));
+  });
+  // A fresh one each time: an app whose process dies again and again is held off for longer and longer.
+  beforeEach(async () => {
+    hogApp = await newApp(owner);
+    await deployActor(owner, hogApp, "hog", sourceOf("hog"));
   });
   afterAll(() => {
     slow.closeAllConnections();
@@ -222,6 +226,17 @@ describe("an app that takes everything", { timeout: 120_000 }, () => {
   });
 
   const at = (app: string, rest: string) => `${server.apiUrl}/v1/${app}/do/hog/${rest}`;
+
+  const servesAgain = () =>
+    eventually(
+      async () => {
+        const response = await fetch(at(hogApp, "x/read"));
+        const text = await response.text();
+        return response.status === 200 && text;
+      },
+      "the app serves again",
+      20_000,
+    );
 
   /** Asks the other app all the while; how long its slowest answer took. */
   function watchOther() {
@@ -231,10 +246,12 @@ describe("an app that takes everything", { timeout: 120_000 }, () => {
     const watching = (async () => {
       while (!stopped) {
         const started = performance.now();
-        const response = await fetch(at(quietApp, "x/write"), { method: "POST" });
-        await response.arrayBuffer();
+        const status = await fetch(at(quietApp, "x/write"), { method: "POST" }).then(
+          async (response) => response.arrayBuffer().then(() => response.status),
+          () => 0,
+        );
         slowest = Math.max(slowest, performance.now() - started);
-        statuses.add(response.status);
+        statuses.add(status);
         await sleep(20);
       }
     })();
@@ -261,15 +278,7 @@ describe("an app that takes everything", { timeout: 120_000 }, () => {
     );
     const hog = await hogging;
     const stoppedMs = performance.now() - started;
-    const again = await eventually(
-      async () => {
-        const response = await fetch(at(hogApp, "x/read"));
-        const text = await response.text();
-        return response.status === 200 && text;
-      },
-      "the app serves again",
-      20_000,
-    );
+    const again = await servesAgain();
     const servesMs = performance.now() - started;
     const { slowest, statuses } = await other.stop();
     console.info(
@@ -282,35 +291,40 @@ describe("an app that takes everything", { timeout: 120_000 }, () => {
     expect(stoppedMs).toBeLessThan(15_000);
   });
 
-  it("connections and instances in thousands use up nobody else's descriptors", async () => {
+  it("connections in thousands use up nobody else's descriptors", async () => {
     const other = watchOther();
-    const started = performance.now();
     const target = encodeURIComponent(`http://127.0.0.1:${slowPort}/`);
     const abort = new AbortController();
-    const connections = fetch(at(hogApp, `x/connections?n=3000&to=${target}`), {
-      signal: abort.signal,
-    }).catch(() => null);
-    const instances = await fetch(at(hogApp, "y/instances?n=1200"), { signal: abort.signal }).then(
+    const url = at(hogApp, `x/connections?n=3000&to=${target}`);
+    const connections = fetch(url, { signal: abort.signal }).then(
       (response) => response.status,
       () => 0,
     );
-    console.info(
-      `1,200 instances after ${(performance.now() - started).toFixed(0)} ms: ${instances}; connections that reached the network: ${held}`,
-    );
-    expect(held).toBeGreaterThan(0);
+    await eventually(() => held > 0, "the first connection gets out");
+    await sleep(2_000);
+    console.info(`of 3,000 connections ${held} reached the network`);
     expect(held).toBeLessThan(1_000);
     abort.abort();
-    await connections;
     slow.closeAllConnections();
-    await eventually(
-      async () => (await fetch(at(hogApp, "x/read"))).status === 200,
-      "the app serves again",
-      20_000,
-    );
+    await connections;
+    await servesAgain();
     const { slowest, statuses } = await other.stop();
     console.info(`slowest answer of the other app meanwhile: ${slowest.toFixed(0)} ms`);
     expect(statuses).toEqual([200]);
     must(await owner("GET", "/apps"));
+  });
+
+  it("instances in thousands, each with its files, are served, or stopped for it", async () => {
+    const other = watchOther();
+    const started = performance.now();
+    const response = await fetch(at(hogApp, "x/instances?n=1500"));
+    await response.arrayBuffer();
+    console.info(`1,500 instances: ${response.status} after ${(performance.now() - started).toFixed(0)} ms`);
+    await servesAgain();
+    const { slowest, statuses } = await other.stop();
+    console.info(`slowest answer of the other app meanwhile: ${slowest.toFixed(0)} ms`);
+    expect([200, 502, 503]).toContain(response.status);
+    expect(statuses).toEqual([200]);
   });
 
   it("a loop that comes back after every restart is held off, and the app's deploys still work", async () => {

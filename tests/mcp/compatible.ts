@@ -37,6 +37,21 @@ export const CONTRACT: Readonly<Record<string, Contract>> = {
     "action app_id post_auth_function accessTokenTtl refreshTokenTtlDays name substrate_access key_scope additional_scopes organization_id",
     "configure_auth_hook update_jwt generate_service_key",
   ),
+  deploy_function: contract(
+    "app_id name code",
+    "app_id name code description envVars timeoutMs memoryLimitMb trigger triggers agent_tool agent_tool_description agent_tool_mode agent_tool_exposed_to allow_service_key_impersonation",
+  ),
+  invoke_function: contract("app_id function_name", "app_id function_name method body headers"),
+  manage_function: contract(
+    "app_id action",
+    "app_id action function_name limit since level include_deleted env allow_service_key_impersonation",
+    "list get delete get_logs update_env update_settings",
+  ),
+  manage_durable_objects: contract(
+    "app_id action",
+    "app_id action name code access_mode key value",
+    "deploy list get delete usage list_env set_env delete_env",
+  ),
   manage_auth_users: contract("app_id action", "app_id action user_id limit cursor", "list delete"),
   manage_api_keys: contract("action", "action key_id", "list revoke"),
   select_rows: contract("app_id table", "app_id table filters select order limit offset as_role as_user"),

@@ -31,10 +31,13 @@ export function rawHttp(
     const done = () => {
       const text = Buffer.concat(pieces).toString("latin1");
       const end = text.indexOf("\r\n\r\n");
+      const head = text.slice(0, Math.max(0, end)).toLowerCase();
+      const rest = end < 0 ? "" : text.slice(end + 4);
+      const body = head.includes("transfer-encoding: chunked") ? withoutChunks(rest) : rest;
       resolve({
-        status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0),
-        head: text.slice(0, Math.max(0, end)).toLowerCase(),
-        body: end < 0 ? "" : text.slice(end + 4),
+        status: Number(/^http\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0),
+        head,
+        body: Buffer.from(body, "latin1").toString(),
       });
     };
     socket.on("end", done);
@@ -43,4 +46,16 @@ export function rawHttp(
       error.code === "ECONNRESET" || error.code === "EPIPE" ? done() : reject(error),
     );
   });
+}
+
+function withoutChunks(text: string): string {
+  let rest = text;
+  let whole = "";
+  for (;;) {
+    const line = rest.indexOf("\r\n");
+    const size = Number.parseInt(rest.slice(0, line), 16);
+    if (!(size > 0)) return whole;
+    whole += rest.slice(line + 2, line + 2 + size);
+    rest = rest.slice(line + 4 + size);
+  }
 }

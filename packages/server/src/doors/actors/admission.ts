@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { workerdErrors } from "../../engines/workerd/errors.ts";
 import {
   type ActorClass,
   type DurableObjectsService,
@@ -77,6 +78,19 @@ export async function resolveCaller(
     if (accessMode === "public" && error instanceof AmbitError && error.status === 401) return ANONYMOUS;
     throw error;
   }
+}
+
+/** Throws RUNTIME_UNAVAILABLE for a class that has lately brought the app's process down over and over. */
+export function refuseBlamed({ runtime, clock }: ActorDoorDeps, { appId, name }: ActorClass): void {
+  const blame = runtime.blamed(appId, "actors", name);
+  if (blame === null) return;
+  const seconds = Math.max(1, Math.ceil((blame.untilMs - clock()) / 1_000));
+  throw workerdErrors.RUNTIME_UNAVAILABLE({
+    message: `The class ${name} is not run for now: ${blame.reason}`,
+    remediation:
+      "The developer finds what it did in its logs, and has it run again by deploying a corrected version.",
+    headers: { "Retry-After": String(seconds) },
+  });
 }
 
 /** Why the caller may not be connected to the class (any more), or null. Pure. */

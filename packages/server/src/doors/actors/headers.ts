@@ -39,11 +39,17 @@ const DROPPED = new Set([
   "x-real-ip",
   "true-client-ip",
 ]);
-const DROPPED_PREFIXES = [...RESERVED_PREFIXES, "cf-"];
+/** Names only Ambit may say to user code; `cf-` is what classes written for Cloudflare trust. */
+const isReserved = (name: string): boolean =>
+  name.startsWith("x-")
+    ? RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix))
+    : name.startsWith("cf-");
 
 /** Platform keys; whatever carries one stays outside user code. */
 const PLATFORM_KEY = /\bbb_(?:sk|sub)_/;
 export const holdsPlatformKey = (text: string): boolean => PLATFORM_KEY.test(text);
+/** False when no decoding of the query can hold a platform key; quick. */
+export const mayHoldPlatformKey = (query: string): boolean => query.includes("bb_") || query.includes("%");
 
 /**
  * The headers user code is given: what outsiders may not say is removed, what is verified is added. Pure; `raw` and the
@@ -55,8 +61,7 @@ export function requestHeaders(raw: readonly string[], options: RequestHeaderOpt
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!.toLowerCase();
     const value = raw[i + 1]!;
-    if (DROPPED.has(name) || named?.has(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix)))
-      continue;
+    if (DROPPED.has(name) || isReserved(name) || named?.has(name)) continue;
     if (name === "authorization" && holdsPlatformKey(value)) continue;
     if (name === "cookie" && !options.ownHost) continue;
     if (name === "sec-websocket-protocol" && options.protocols !== undefined) continue;

@@ -11,11 +11,12 @@ import {
   type Face,
   findApp,
   findClass,
+  refuseBlamed,
   resolveCaller,
 } from "./admission.ts";
 import type { ActorEngine } from "./engine-port.ts";
 import { type Admitted, exchangeFor, invocationOf } from "./exchange.ts";
-import { holdsPlatformKey, responseHeaders } from "./headers.ts";
+import { holdsPlatformKey, mayHoldPlatformKey, responseHeaders } from "./headers.ts";
 import { createInFlight } from "./in-flight.ts";
 import { limits } from "./limits.ts";
 import { isActorUrl, readActorUrl } from "./path.ts";
@@ -79,6 +80,7 @@ async function admit(
     nowMs: deps.clock(),
   });
   if (refusal !== null) throw refusal;
+  refuseBlamed(deps, found);
   return { app, found, target, principal, authorization, ip };
 }
 
@@ -95,7 +97,7 @@ async function forward(
   const nowMs = deps.clock();
   const { exchange, ownHost } = exchangeFor(deps, face, admitted, request, {
     requestId,
-    query: withoutParameters(target.query, (_, value) => holdsPlatformKey(value)),
+    query: withoutKeys(target.query),
     body: hasBody(request) ? request : null,
   });
   const names = response.getHeaderNames();
@@ -112,6 +114,12 @@ async function forward(
   );
   runtime.invocations.end(requestId, outcome);
 }
+
+/** A key put into a URL by mistake stays outside user code. */
+const withoutKeys = (query: string | null): string | null =>
+  query !== null && mayHoldPlatformKey(query)
+    ? withoutParameters(query, (_, value) => holdsPlatformKey(value))
+    : query;
 
 const NONE: ReadonlySet<string> = new Set();
 

@@ -80,12 +80,17 @@ export class ActorSockets {
       if (!(error instanceof AmbitError) || error.status !== 410) return;
       app = null;
     }
+    // Many sockets, few classes and keys: each is asked about once.
+    const classes = new Map<string, Promise<ActorClass | null | undefined>>();
+    const credentials = new Map<string, Promise<AmbitError | null>>();
     for (const socket of sockets) {
-      const found = app === null ? null : await this.#find(socket);
+      const found = app === null ? null : await once(classes, socket.className, () => this.#find(socket));
       if (found === undefined) continue;
       const refusal =
         standing(app, found, socket.principal, this.#deps.clock()) ??
-        (await this.#credentialProblem(socket, whose));
+        (isAsked(socket.principal, whose)
+          ? await once(credentials, socket.authorization ?? "", () => this.#credentialProblem(socket))
+          : null);
       if (refusal !== null) socket.end(refusal);
     }
   }
@@ -112,11 +117,7 @@ export class ActorSockets {
     }
   }
 
-  async #credentialProblem(
-    { principal, authorization, appId, ip }: ActorSocket,
-    whose: "keys" | "all",
-  ): Promise<AmbitError | null> {
-    if (principal.kind === "anonymous" || (principal.kind === "user" && whose === "keys")) return null;
+  async #credentialProblem({ authorization, appId, ip }: ActorSocket): Promise<AmbitError | null> {
     try {
       await this.#deps.resolvePrincipal(authorization, appId, ip);
       return null;
@@ -132,6 +133,15 @@ export class ActorSockets {
       this.#checking = false;
     });
   }
+}
+
+const isAsked = ({ kind }: Principal, whose: "keys" | "all"): boolean =>
+  kind === "key" || (kind === "user" && whose === "all");
+
+function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  const answer = known.get(key) ?? ask();
+  known.set(key, answer);
+  return answer;
 }
 
 const signedOut = () => errors.AUTH_INVALID_TOKEN({ message: "The session was ended. Sign in again." });

@@ -16,6 +16,7 @@ import {
   type Face,
   findApp,
   findClass,
+  refuseBlamed,
   resolveCaller,
 } from "./admission.ts";
 import { type Credential, readCredential, withoutCredential } from "./credentials.ts";
@@ -76,6 +77,7 @@ async function admit(deps: ActorDoorDeps, request: IncomingMessage, url: string)
     nowMs: deps.clock(),
   });
   if (refusal !== null) throw refusal;
+  refuseBlamed(deps, found);
   return { app, found, target, principal, authorization, ip };
 }
 

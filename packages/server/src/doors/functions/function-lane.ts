@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Exchange, Outcome } from "../../engines/workerd/types.ts";
+import type { Outcome } from "../../engines/workerd/types.ts";
 import {
   type AppFunctions,
   decideInvoke,
@@ -16,8 +16,9 @@ import type { HttpLane } from "../http/lanes.ts";
 import { applyRawCors, sendRawError } from "../http/raw.ts";
 import { streamedBody } from "./body.ts";
 import { addressOf, type FunctionDoorDeps } from "./deps.ts";
-import { answerHeaders, requestHeaders } from "./headers.ts";
-import { type FunctionUrl, isUnder, readUrl } from "./url.ts";
+import { requestHeaders } from "./headers.ts";
+import { sealAnswer } from "./seal.ts";
+import { type FunctionUrl, isUnder, readUrl, withoutKeys } from "./url.ts";
 
 /**
  * Any method on `/v1/<app>/fn/<name>[/…]`, and `/fn/<name>[/…]` on the app's own host name. With everything known
@@ -126,20 +127,11 @@ function admitAndRun(
     verbose: decision.developer,
     ip: addressOf(request, deps),
     method: request.method ?? "GET",
-    path: `/fn/${named.name}${named.rest}`,
+    path: `/fn/${named.name}${withoutKeys(named.rest)}`,
     headers: requestHeaders(request.rawHeaders, route.host, visit.ownHost),
     body: streamedBody(request, refuse),
   });
 }
-
-/** What is asked of the engine beyond a plain exchange: a say in the answer's headers. */
-type Forward = (
-  key: FunctionRoute["key"],
-  target: FunctionRoute["target"],
-  exchange: Exchange,
-  response: ServerResponse,
-  options: { readonly onHeaders: (status: number, headers: readonly string[]) => string[] },
-) => Promise<Outcome>;
 
 function run(deps: FunctionDoorDeps, { response, ownHost }: Visit, call: FunctionCall): void {
   const { route } = call;
@@ -153,10 +145,8 @@ function run(deps: FunctionDoorDeps, { response, ownHost }: Visit, call: Functio
     timedOutAt = performance.now() - startedAt;
     sendTimeout(deps, response, route, requestId, timedOutAt);
   }, route.timeoutMs);
-  const forward: Forward = engine.forward.bind(engine);
-  const onHeaders = (_status: number, headers: readonly string[]) =>
-    answerHeaders(headers, requestId, ownHost);
-  forward(route.key, route.target, exchange, response, { onHeaders }).then(
+  sealAnswer(response, requestId, ownHost);
+  engine.forward(route.key, route.target, exchange, response).then(
     (outcome) => {
       clearTimeout(timer);
       calls.finish(

@@ -80,14 +80,15 @@ const NOT_ON_API = new Set([
   "origin-agent-cluster",
 ]);
 
+/** Whether user code may not say this; `name` is in lower case. */
+export const isForbidden = (name: string, ownHost: boolean): boolean =>
+  name === "x-request-id" || name.startsWith("x-ambit-") || (!ownHost && NOT_ON_API.has(name));
+
 /** The headers of an answer as the caller gets them, flat. Pure. */
 export function answerHeaders(headers: readonly string[], requestId: string, ownHost: boolean): string[] {
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
-    const lower = headers[i]!.toLowerCase();
-    if (lower === "x-request-id" || lower.startsWith("x-ambit-")) continue;
-    if (!ownHost && NOT_ON_API.has(lower)) continue;
-    kept.push(headers[i]!, headers[i + 1]!);
+    if (!isForbidden(headers[i]!.toLowerCase(), ownHost)) kept.push(headers[i]!, headers[i + 1]!);
   }
   kept.push("x-request-id", requestId);
   if (!ownHost) kept.push("content-security-policy", "sandbox", "x-content-type-options", "nosniff");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { answerHeaders, requestHeaders } from "./headers.ts";
-import { isUnder, readUrl } from "./url.ts";
+import { isUnder, readUrl, withoutKeys } from "./url.ts";
 
 describe("URLs", () => {
   it("are the lane's when they are, and read in one way", () => {
@@ -23,6 +23,12 @@ describe("URLs", () => {
     for (const url of ["/v1/app_a/fn/", "/v1/app_a/fn/a%2fb", "/v1/APP/fn/x", "/v1/app_a/fn/-x"])
       expect(readUrl(url, "fn")).toBeNull();
   });
+});
+
+it("keys in a query stay outside", () => {
+  expect(withoutKeys("/a?x=1&key=bb_sk_1&y=2")).toBe("/a?x=1&y=2");
+  expect(withoutKeys("?key=bb_sub_1")).toBe("");
+  expect(withoutKeys("/bb_sk_path?x=bb_s")).toBe("/bb_sk_path?x=bb_s");
 });
 
 describe("request headers", () => {

@@ -29,3 +29,14 @@ export function readUrl(url: string, segment: string): FunctionUrl | null {
   if (!REFERENCE.test(reference) || !NAME.test(name)) return null;
   return { reference, name, rest: url.slice(to) };
 }
+
+/** A platform key that somebody put into the query does not get to user code. Pure; nearly always nothing is done. */
+export function withoutKeys(rest: string): string {
+  if (!rest.includes("bb_s")) return rest;
+  const [path, ...query] = rest.split("?");
+  const kept = query
+    .join("?")
+    .split("&")
+    .filter((pair) => !/bb_(?:sk|sub)_/.test(pair));
+  return kept.length === 0 || query.length === 0 ? path! : `${path}?${kept.join("&")}`;
+}

@@ -1,6 +1,9 @@
 /** Paths an app answers on its own host name, and where they live on the API's. */
 const FAMILIES: readonly [prefix: RegExp, target: (subdomain: string) => string][] = [
-  [/^\/(data|schema|migrations|realtime|fn|webhook|rls|config)(?=\/|\?|$)/, (subdomain) => `/v1/~${subdomain}/$1`],
+  [
+    /^\/(data|schema|migrations|realtime|fn|webhook|rls|config)(?=\/|\?|$)/,
+    (subdomain) => `/v1/~${subdomain}/$1`,
+  ],
   [/^\/auth(?=\/)/, (subdomain) => `/auth/~${subdomain}`],
   [/^\/_do(?=\/)/, (subdomain) => `/v1/~${subdomain}/do`],
 ];

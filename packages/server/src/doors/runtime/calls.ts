@@ -4,9 +4,7 @@ import { actorHeaders } from "../../engines/workerd/headers.ts";
 import type { DurableObjectsService } from "../../features/durable-objects/service.ts";
 import { type FunctionsService, functionErrors } from "../../features/functions/service.ts";
 import type { RuntimeService } from "../../features/runtime/service.ts";
-import type { Clock } from "../../kernel/clock.ts";
 import { errors } from "../../kernel/errors.ts";
-import { newUuid } from "../../kernel/ids.ts";
 import type { App } from "../../kernel/operation.ts";
 import type { Authority } from "./authority.ts";
 import { callHeaders } from "./call-headers.ts";
@@ -15,8 +13,7 @@ import { limits } from "./limits.ts";
 export interface CallDeps {
   readonly runtime: RuntimeService;
   readonly functions: FunctionsService;
-  readonly actors: Pick<DurableObjectsService, "find" | "saw">;
-  readonly clock: Clock;
+  readonly actors: Pick<DurableObjectsService, "find" | "call">;
 }
 
 /** A call from user code to other code of its app. It needs no public route; the caller at the outside stays who it is. */
@@ -70,7 +67,7 @@ export async function callFunction(
 
 /** `ANY /do/<class>/<instance>[/rest]`; `path` is all of it but `/do`. */
 export async function callActor(
-  { runtime, actors, clock }: CallDeps,
+  { actors }: CallDeps,
   call: InternalCall,
   host: string,
   target: { className: string; instance: string; path: string },
@@ -83,60 +80,22 @@ export async function callActor(
       message: `unknown DO: the app has no Durable Object class ${target.className.slice(0, 80)} that serves.`,
     });
   }
-  await runtime.claimHome(app.id);
-  const requestId = newUuid();
-  const startedAtMs = clock();
-  const path = `/_do${target.path}`;
-  const method = request.method ?? "POST";
-  const invocation = {
-    requestId,
-    appId: app.id,
-    kind: "actors" as const,
-    unit: found.name,
-    principal: authority.principal,
-    internalCaller: authority.unit,
-    loopDepth,
-    mayUseService: false,
-    trigger: "actor" as const,
-    method,
-    path: path.split("?", 1)[0]!,
-    startedAtMs,
-    endedAtMs: null,
-  };
-  runtime.invocations.begin(invocation);
-  actors.saw(found.id, target.instance, startedAtMs);
-  let bytesOut = 0;
-  const end = (status: number, how: "answered" | "caller_gone" | "process_lost") =>
-    runtime.invocations.end(requestId, {
-      status,
-      durationMs: clock() - startedAtMs,
-      bytesIn: 0,
-      bytesOut,
-      end: how,
-      // Whether it goes on after its answer is not told here: it may.
-      waiting: how === "answered",
-    });
-  const headers = [...callHeaders(request.rawHeaders, host), "x-request-id", requestId];
-  headers.push(...identityHeaders(authority, loopDepth));
-  const gone = goneSignal(response);
-  try {
-    const answer = await runtime.engine.request(
-      `${app.id}/actors`,
-      { kind: "actor", unit: found.name },
-      { requestId, method, path, headers, body: bodyOf(request), timeoutMs: limits.actorCallMs },
-      gone,
-    );
-    answer.body.on("data", (chunk: Buffer) => {
-      bytesOut += chunk.length;
-    });
-    answer.body.once("close", () =>
-      end(answer.status, answer.body.readableEnded ? "answered" : "caller_gone"),
-    );
-    send(response, answer.status, answer.headers, answer.body);
-  } catch (error) {
-    end(0, gone.aborted ? "caller_gone" : "process_lost");
-    throw error;
-  }
+  const answer = await actors.call(
+    {
+      actor: found,
+      instance: target.instance,
+      principal: authority.principal,
+      internalCaller: authority.unit,
+      loopDepth,
+      method: request.method ?? "POST",
+      path: `/_do${target.path}`,
+      headers: [...callHeaders(request.rawHeaders, host), ...identityHeaders(authority, loopDepth)],
+      body: bodyOf(request),
+      timeoutMs: limits.actorCallMs,
+    },
+    goneSignal(response),
+  );
+  send(response, answer.status, answer.headers, answer.body);
 }
 
 /** Who called at the outside, and who calls now. */

@@ -3,6 +3,7 @@ import { INVOCATION_HEADER } from "../../engines/workerd/headers.ts";
 import type { AppsService } from "../../features/apps/service.ts";
 import type { DataService } from "../../features/data/service.ts";
 import type { RuntimeService } from "../../features/runtime/service.ts";
+import type { Clock } from "../../kernel/clock.ts";
 import { errors, pausedError } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import type { Log } from "../../kernel/log.ts";
@@ -19,6 +20,7 @@ import { readQuestion } from "./question.ts";
 export interface RuntimeDoorDeps extends CallDeps {
   readonly apps: Pick<AppsService, "find">;
   readonly data: DataService;
+  readonly clock: Clock;
   readonly log: Log;
   publicUrl(): string;
   /** What user code is told as the host of an app. */

@@ -12,6 +12,10 @@ export const limits = {
   drainMs: 10_000,
   /** The same for answers without an end, like event streams. */
   streamDrainMs: 1_000,
+  /** What `waitUntil` may take after an answer. */
+  waitUntilMs: 30_000,
+  /** A process that was replaced and still has requests is looked at this often. */
+  retiredLookMs: 100,
   /** How long a stop of Ambit itself waits for them. */
   closeDrainMs: 1_000,
   /** From SIGTERM to SIGKILL, once no request is under way. */
@@ -32,6 +36,8 @@ export const limits = {
   idleCpuMs: 200,
   /** Of its limit of open files: a process this near to it would die of it at the next accept. */
   descriptorShare: 0.9,
+  /** Sockets may take this share of it: more are refused, long before the process has to be ended. */
+  socketShare: 0.6,
   /** Where that limit can not be read. */
   fallbackDescriptors: 1_024,
   /** Time used is told this often. */
@@ -63,6 +69,8 @@ export const limits = {
   joinedBodyBytes: 16 * 1024,
   /** A read from a process. */
   readBytes: 64 * 1024,
+  /** Requests cut off this long before the end of a process were its last. */
+  casualtyMs: 2_000,
   /** A socket that ended without a close frame: whether its process died is known within this time. */
   lossMs: 100,
   /** After our close frame, a client may take this long to answer before its socket is cut. */

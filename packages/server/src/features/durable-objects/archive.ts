@@ -9,6 +9,9 @@ import { z } from "zod";
 import { invalid } from "./errors.ts";
 import { limits } from "./limits.ts";
 
+/** SQLite's largest integer. */
+const MOST_NS = "9223372036854775807";
+
 /** One instance outside its process: its database, its alarm, and where it came from. */
 export const archiveSchema = z.object({
   format: z.literal("ambit-durable-object-instance"),
@@ -20,6 +23,7 @@ export const archiveSchema = z.object({
   alarm_ns: z
     .string()
     .regex(/^\d{1,19}$/)
+    .refine((digits) => digits.length < MOST_NS.length || digits <= MOST_NS, "is later than can be kept")
     .nullable(),
   exported_at: z.string(),
   sha256: z

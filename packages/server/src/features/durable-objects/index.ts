@@ -2,6 +2,7 @@ import type { Platform } from "../../engines/platform.ts";
 import type { Feature } from "../../kernel/operation.ts";
 import { actorErrors } from "./errors.ts";
 import { instanceOperations } from "./instance-operations.ts";
+import { invokeOperation } from "./invoke-operation.ts";
 import { classOperations, INSTANCES_TOOL, TOOL } from "./operations.ts";
 import { runtimeOperations } from "./runtime-operations.ts";
 import { createActorParts, type Dependencies, type DurableObjectsService } from "./service.ts";
@@ -14,7 +15,12 @@ export function createDurableObjects(
   const parts = createActorParts(platform, dependencies);
   const feature: Feature = {
     name: "durable-objects",
-    operations: [...classOperations(parts), ...instanceOperations(parts), ...runtimeOperations(parts)],
+    operations: [
+      ...classOperations(parts),
+      ...instanceOperations(parts),
+      invokeOperation(parts),
+      ...runtimeOperations(parts),
+    ],
     errors: actorErrors.entries,
     tools: [
       {
@@ -27,7 +33,7 @@ export function createDurableObjects(
         name: INSTANCES_TOOL,
         title: "Manage Durable Object instances",
         description:
-          "Looks into Durable Objects: versions and rollback of a class, its logs, its instances with size and activity, their storage (KV and SQL), deleting, exporting and importing one of them.",
+          "Calls Durable Objects and looks into them: invoke sends a request to an instance; versions and rollback of a class, its logs, its instances with size and activity, their storage (KV and SQL), deleting, exporting and importing one of them.",
       },
     ],
     start: () => parts.start(),

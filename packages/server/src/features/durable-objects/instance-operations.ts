@@ -1,12 +1,15 @@
 import { z } from "zod";
+import type { Inspection } from "../../engines/workerd/types.ts";
 import { type AnyOperation, type AuditShape, appOperation } from "../../kernel/operation.ts";
 import { archiveSchema } from "./archive.ts";
 import { invalid } from "./errors.ts";
+import { getInstance, inspectInstance, listInstances, removeInstance } from "./instances.ts";
 import { limits } from "./limits.ts";
 import { INSTANCES_TOOL as TOOL } from "./operations.ts";
 import { isReadOnly } from "./read-only-sql.ts";
 import type { ActorParts } from "./service.ts";
-import { appId, className, instanceField, instanceSchema, presentInstance } from "./views.ts";
+import { exportInstance, importInstance } from "./transfer.ts";
+import { appId, className, instanceField, instanceSchema, limitField, presentInstance } from "./views.ts";
 
 const ONE = "/v1/:app_id/durable-objects/:name/instances/:instance";
 const params = z
@@ -41,7 +44,7 @@ export function instanceOperations(parts: ActorParts): AnyOperation[] {
   ];
 }
 
-const listOperation = ({ instances }: ActorParts) =>
+const listOperation = ({ context }: ActorParts) =>
   appOperation({
     name: "durable_objects.list_instances",
     title: "List instances",
@@ -50,7 +53,7 @@ const listOperation = ({ instances }: ActorParts) =>
     input: z.object({
       app_id: appId,
       name: className,
-      limit: z.coerce.number().int().min(1).max(limits.instancesPerPage).optional(),
+      limit: limitField,
       cursor: z
         .string()
         .regex(/^[0-9a-f]{64}$/)
@@ -70,7 +73,7 @@ const listOperation = ({ instances }: ActorParts) =>
     http: { method: "GET", path: "/v1/:app_id/durable-objects/:name/instances" },
     mcp: { tool: TOOL, action: "list_instances" },
     async run({ app }, { name, limit = 100, cursor = null }) {
-      const page = await instances.list(app.id, name, { limit, after: cursor });
+      const page = await listInstances(context, { appId: app.id, name }, { limit, after: cursor });
       return {
         instances: page.instances.map(presentInstance),
         next_cursor: page.nextCursor,
@@ -80,7 +83,7 @@ const listOperation = ({ instances }: ActorParts) =>
     },
   });
 
-const getOperation = ({ instances }: ActorParts) =>
+const getOperation = ({ context }: ActorParts) =>
   appOperation({
     name: "durable_objects.get_instance",
     title: "Get an instance",
@@ -94,7 +97,7 @@ const getOperation = ({ instances }: ActorParts) =>
     http: { method: "GET", path: ONE },
     mcp: { tool: TOOL, action: "get_instance" },
     async run({ app }, { name, instance }) {
-      const { alarmAtMs, ...found } = await instances.get(app.id, name, instance);
+      const { alarmAtMs, ...found } = await getInstance(context, { appId: app.id, name, instance });
       return {
         ...presentInstance(found),
         alarm_at: alarmAtMs === null ? null : new Date(alarmAtMs).toISOString(),
@@ -102,7 +105,7 @@ const getOperation = ({ instances }: ActorParts) =>
     },
   });
 
-const readOperation = ({ instances }: ActorParts) =>
+const readOperation = ({ context }: ActorParts) =>
   appOperation({
     name: "durable_objects.read_storage",
     title: "Read an instance's storage",
@@ -117,7 +120,7 @@ const readOperation = ({ instances }: ActorParts) =>
         .optional()
         .describe("One statement that only reads; list tables with select name, sql from sqlite_master"),
       params,
-      limit: z.number().int().min(1).max(limits.storageRows).optional().describe("Keys or rows; default 100"),
+      limit: limitField,
     }),
     output: z.object({ result: z.unknown() }),
     right: "view",
@@ -130,7 +133,7 @@ const readOperation = ({ instances }: ActorParts) =>
       if (wanted.sql !== undefined) {
         if (!isReadOnly(wanted.sql)) throw notReadOnly();
         const inspection = { op: "sql" as const, sql: wanted.sql, params: wanted.params ?? [], limit };
-        return { result: await instances.inspect(app.id, name, instance, inspection) };
+        return { result: await inspectInstance(context, { appId: app.id, name, instance }, inspection) };
       }
       const inspection =
         wanted.key !== undefined
@@ -141,11 +144,11 @@ const readOperation = ({ instances }: ActorParts) =>
               ...(wanted.prefix === undefined ? {} : { prefix: wanted.prefix }),
               ...(wanted.start === undefined ? {} : { start: wanted.start }),
             };
-      return { result: await instances.inspect(app.id, name, instance, inspection) };
+      return { result: await inspectInstance(context, { appId: app.id, name, instance }, inspection) };
     },
   });
 
-const writeOperation = ({ instances }: ActorParts) =>
+const writeOperation = ({ context }: ActorParts) =>
   appOperation({
     name: "durable_objects.write_storage",
     title: "Change an instance's storage",
@@ -170,15 +173,15 @@ const writeOperation = ({ instances }: ActorParts) =>
     http: { method: "POST", path: `${ONE}/storage/write` },
     mcp: { tool: TOOL, action: "write_storage" },
     async run({ app }, { name, instance, ...wanted }) {
-      const run = (inspection: Parameters<typeof instances.inspect>[3]) =>
-        instances.inspect(app.id, name, instance, inspection);
+      const run = (inspection: Inspection) =>
+        inspectInstance(context, { appId: app.id, name, instance }, inspection);
       if (wanted.sql !== undefined) {
         return {
           result: await run({
             op: "sql",
             sql: wanted.sql,
             params: wanted.params ?? [],
-            limit: limits.storageRows,
+            limit: limits.pageEntries,
           }),
         };
       }
@@ -197,7 +200,7 @@ const writeOperation = ({ instances }: ActorParts) =>
     },
   });
 
-const deleteOperation = ({ instances }: ActorParts) =>
+const deleteOperation = ({ context }: ActorParts) =>
   appOperation({
     name: "durable_objects.delete_instance",
     title: "Delete an instance",
@@ -213,12 +216,12 @@ const deleteOperation = ({ instances }: ActorParts) =>
     http: { method: "DELETE", path: ONE },
     mcp: { tool: TOOL, action: "delete_instance" },
     async run({ app }, { name, instance }) {
-      const { id, name: known } = await instances.remove(app.id, name, instance);
+      const { id, name: known } = await removeInstance(context, { appId: app.id, name, instance });
       return { deleted: true as const, id, name: known };
     },
   });
 
-const exportOperation = ({ instances }: ActorParts) =>
+const exportOperation = ({ context }: ActorParts) =>
   appOperation({
     name: "durable_objects.export_instance",
     title: "Export an instance",
@@ -227,18 +230,18 @@ const exportOperation = ({ instances }: ActorParts) =>
     input: z.object(address),
     output: z.object({ archive: archiveSchema }),
     right: "develop",
-    risk: "read",
+    risk: "write",
     idempotent: true,
     errors,
     audit: audited("invoke"),
     http: { method: "POST", path: `${ONE}/export` },
     mcp: { tool: TOOL, action: "export_instance" },
     run: async ({ app }, { name, instance }) => ({
-      archive: await instances.exportOne(app.id, name, instance),
+      archive: await exportInstance(context, { appId: app.id, name, instance }),
     }),
   });
 
-const importOperation = ({ instances }: ActorParts) =>
+const importOperation = ({ context }: ActorParts) =>
   appOperation({
     name: "durable_objects.import_instance",
     title: "Import an instance",
@@ -262,7 +265,9 @@ const importOperation = ({ instances }: ActorParts) =>
     http: { method: "POST", path: "/v1/:app_id/durable-objects/:name/import" },
     mcp: { tool: TOOL, action: "import_instance" },
     async run({ app }, { name, archive, instance, overwrite = false }) {
-      return presentInstance(await instances.importOne(app.id, name, { archive, instance, overwrite }));
+      return presentInstance(
+        await importInstance(context, { appId: app.id, name, archive, instance, overwrite }),
+      );
     },
   });
 

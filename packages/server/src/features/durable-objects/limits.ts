@@ -31,16 +31,14 @@ export const limits = {
   namedInstances: 100_000,
   /** How often what is past its time is removed. */
   sweepEveryMs: 600_000,
-  /** Instances in one listing. */
-  instancesPerPage: 500,
-  /** Keys or rows in one read of storage. */
-  storageRows: 1_000,
+  /** Instances, log entries, keys or rows in one answer. */
+  pageEntries: 1_000,
   sqlChars: 100_000,
   sqlParams: 1_000,
   /** An exported instance, compressed: what fits a request body in base64. */
   archiveBytes: 7 * 1024 * 1024,
   /** The same, unpacked. */
   archiveUnpackedBytes: 256 * 1024 * 1024,
-  /** Log entries in one answer. */
-  logEntries: 200,
+  /** How long an instance has to answer a call by operation. */
+  invokeMs: 30_000,
 } as const;

@@ -4,6 +4,7 @@ import { actorOf } from "../../kernel/principal.ts";
 import { classOf } from "./context.ts";
 import { deploy, rollback } from "./deploy.ts";
 import { changeEnv } from "./environment.ts";
+import { sizeOf } from "./instances.ts";
 import { ACCESS_MODES } from "./names.ts";
 import { deleteClass } from "./removal.ts";
 import type { ActorParts } from "./service.ts";
@@ -153,7 +154,7 @@ const classUsage = z.object({
   instances: z.number().describe("Instances that have stored something"),
 });
 
-const usageOperation = ({ context, instances }: ActorParts) =>
+const usageOperation = ({ context }: ActorParts) =>
   appOperation({
     name: "durable_objects.usage",
     title: "Durable Object usage",
@@ -177,9 +178,9 @@ const usageOperation = ({ context, instances }: ActorParts) =>
       const rows = await store.selectClasses(context.platform.database, app.id);
       const [usage, sizes] = await Promise.all([
         context.runtime.usage(app.id, "actors"),
-        instances.sizes(app.id, rows),
+        Promise.all(rows.map(({ id }) => sizeOf(context, app.id, id))),
       ]);
-      const classes = rows.map((row) => {
+      const classes = rows.map((row, at) => {
         const unit = usage.units.find((each) => each.unit === row.name);
         return {
           name: row.name,
@@ -187,8 +188,8 @@ const usageOperation = ({ context, instances }: ActorParts) =>
           errors: unit?.errors ?? 0,
           wall_ms: Math.round(unit?.wallMs ?? 0),
           cpu_ms: Math.round(unit?.cpuMs ?? 0),
-          storage_bytes: sizes.get(row.name)?.bytes ?? 0,
-          instances: sizes.get(row.name)?.instances ?? 0,
+          storage_bytes: sizes[at]!.bytes,
+          instances: sizes[at]!.instances,
         };
       });
       const now = new Date(nowMs);

@@ -6,7 +6,7 @@ import { classOf, servingClassOf } from "./context.ts";
 import { limits } from "./limits.ts";
 import { INSTANCES_TOOL as TOOL } from "./operations.ts";
 import type { ActorParts } from "./service.ts";
-import { appId, className } from "./views.ts";
+import { appId, className, limitField } from "./views.ts";
 
 const entrySchema = z.object({
   id: z.string(),
@@ -40,8 +40,13 @@ const logsOperation = ({ context }: ActorParts) =>
     input: z.object({
       app_id: appId,
       name: className,
-      limit: z.coerce.number().int().min(1).max(limits.logEntries).optional(),
-      since: z.iso.datetime({ offset: true }).optional().describe("Only entries from then on"),
+      limit: limitField,
+      since: z
+        .string()
+        .max(40)
+        .refine((text) => !Number.isNaN(Date.parse(text)), "use a time such as 2026-01-31T12:00:00Z")
+        .optional()
+        .describe("ISO time; only entries from then on"),
       level: z.enum(["error", "all"]).optional(),
     }),
     output: z.object({ logs: z.array(entrySchema), has_more: z.boolean() }),
@@ -50,7 +55,7 @@ const logsOperation = ({ context }: ActorParts) =>
     idempotent: true,
     http: { method: "GET", path: "/v1/:app_id/durable-objects/:name/logs" },
     mcp: { tool: TOOL, action: "logs" },
-    async run({ app }, { name, limit = 50, since, level = "all" }) {
+    async run({ app }, { name, limit = 100, since, level = "all" }) {
       await classOf(context, app.id, name);
       const { entries, hasMore } = await context.runtime.logs({
         appId: app.id,

@@ -4,9 +4,10 @@ import { AmbitError } from "../../kernel/errors.ts";
 import type { AppsService } from "../apps/service.ts";
 import type { RuntimeService } from "../runtime/service.ts";
 import { type Activity, createActivity } from "./activity.ts";
+import { type CallActor, createActorCalls } from "./calls.ts";
 import { type ActorContext, bringUp } from "./context.ts";
 import * as instanceStore from "./instance-store.ts";
-import { createInstances, type Instances } from "./instances.ts";
+import type { InstanceContext } from "./instances.ts";
 import { limits } from "./limits.ts";
 import type { AccessMode } from "./names.ts";
 import { createPrograms } from "./programs.ts";
@@ -31,6 +32,8 @@ export interface ActorClass {
 export interface DurableObjectsService {
   /** The class of that name if one serves; at most 0.8 s old. */
   find(appId: string, name: string): Promise<ActorClass | null>;
+  /** Calls an instance for someone inside Ambit. */
+  readonly call: CallActor;
   /** An instance was reached by its name; costs nothing, and is written down later. */
   saw(classId: string, instanceName: string, atMs: number): void;
   /** The access token behind a ticket, which is spent by it. Throws DURABLE_OBJECT_TICKET_INVALID. */
@@ -51,8 +54,7 @@ export interface Dependencies {
 /** The service and the parts its operations run. */
 export interface ActorParts {
   readonly service: DurableObjectsService;
-  readonly context: ActorContext;
-  readonly instances: Instances;
+  readonly context: InstanceContext;
   readonly tickets: Tickets;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -89,11 +91,11 @@ export function createActorParts(platform: Platform, { apps, runtime }: Dependen
       });
   });
   return {
-    context,
+    context: { ...context, activity },
     tickets,
-    instances: createInstances(context, activity),
     service: {
       find: (appId, name) => lookup.get(`${appId}/${name}`),
+      call: createActorCalls(runtime, activity, platform.clock),
       saw: activity.saw,
       redeemTicket: tickets.redeem,
       onChange: (listener) => void listeners.add(listener),

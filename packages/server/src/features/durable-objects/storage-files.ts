@@ -1,4 +1,4 @@
-import { chmod, chown, copyFile, lstat, mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, copyFile, lchown, lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -12,6 +12,8 @@ export interface StoredInstance {
 const ID = /^[0-9a-f]{64}$/;
 /** A database and what SQLite keeps beside it. */
 const SUFFIXES = [".sqlite", ".sqlite-wal", ".sqlite-shm"] as const;
+/** Files looked at side by side. */
+const AT_ONCE = 64;
 const METADATA = "metadata.sqlite";
 
 export const isInstanceId = (text: string): boolean => ID.test(text);
@@ -24,9 +26,11 @@ export async function listStored(storageDir: string, uniqueKey: string): Promise
     .filter((name) => name.endsWith(".sqlite"))
     .map((name) => name.slice(0, -".sqlite".length));
   const found: StoredInstance[] = [];
-  for (const id of ids.filter(isInstanceId)) {
-    const stored = await findStored(storageDir, uniqueKey, id);
-    if (stored !== null) found.push(stored);
+  const wanted = ids.filter(isInstanceId);
+  for (let at = 0; at < wanted.length; at += AT_ONCE) {
+    const some = wanted.slice(at, at + AT_ONCE);
+    const stored = await Promise.all(some.map((id) => findStored(storageDir, uniqueKey, id)));
+    found.push(...stored.filter((each) => each !== null));
   }
   return found;
 }
@@ -68,7 +72,6 @@ export async function copyOut(
   const directory = join(storageDir, uniqueKey);
   for (const suffix of [".sqlite", ".sqlite-wal"]) {
     const file = join(directory, id + suffix);
-    // What runs in there is not trusted: a link would make us read whatever it points to.
     if ((await lstatFile(file)) !== null) await copyFile(file, target + suffix.slice(".sqlite".length));
   }
   return { alarmNs: await readAlarm(directory, id) };
@@ -84,21 +87,23 @@ export async function copyIn(
 ): Promise<void> {
   const directory = join(storageDir, uniqueKey);
   await mkdir(directory, { recursive: true, mode: 0o755 });
+  if (!(await lstat(directory)).isDirectory()) throw new Error(`${directory} is no directory`);
   await removeInstance(storageDir, uniqueKey, instance.id);
   const file = join(directory, `${instance.id}.sqlite`);
   await copyFile(source, file);
   await chmod(file, 0o644);
   if (alarmNs !== null) await writeAlarm(directory, instance.id, { atNs: alarmNs, name: instance.name });
-  await giveTo(storageDir, directory);
+  await giveTo(storageDir, directory, instance.id);
 }
 
-/** The process of the app runs as another user than Ambit: its files must be that user's. */
-async function giveTo(storageDir: string, directory: string): Promise<void> {
-  const { uid, gid } = await lstat(storageDir);
+/** The process of the app runs as another user than Ambit: what was written for it must be that user's. */
+async function giveTo(storageDir: string, directory: string, id: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
-  await chown(directory, uid, gid);
-  for (const name of await readdir(directory)) {
-    if ((await lstatFile(join(directory, name))) !== null) await chown(join(directory, name), uid, gid);
+  const { uid, gid } = await lstat(storageDir);
+  await lchown(directory, uid, gid);
+  const written = [`${id}.sqlite`, METADATA, `${METADATA}-wal`, `${METADATA}-shm`];
+  for (const name of written) {
+    if ((await lstatFile(join(directory, name))) !== null) await lchown(join(directory, name), uid, gid);
   }
 }
 
@@ -121,7 +126,7 @@ async function writeAlarm(
   alarm: { atNs: bigint; name: string | null } | null,
 ): Promise<void> {
   const file = join(directory, METADATA);
-  if (alarm === null && (await lstatFile(file)) === null) return;
+  if ((await lstatFile(file)) === null && alarm === null) return;
   const db = new DatabaseSync(file);
   try {
     if (alarm === null) {
@@ -143,10 +148,14 @@ async function writeAlarm(
 const hasAlarms = (db: DatabaseSync): boolean =>
   db.prepare("select 1 from sqlite_master where name = '_cf_ALARM'").get() !== undefined;
 
-/** Size and times of a plain file; null for anything else, and for what is not there. */
+/**
+ * Size and times of a plain file; null for what is not there. Anything else throws: what runs in there is not trusted,
+ * and a link would have us read or write whatever it points to.
+ */
 async function lstatFile(path: string): Promise<{ size: number; mtimeMs: number } | null> {
   const found = await lstat(path).catch(nullIfMissing);
-  return found?.isFile() ? found : null;
+  if (found !== null && !found.isFile()) throw new Error(`${path} is no plain file`);
+  return found;
 }
 
 function nullIfMissing(error: NodeJS.ErrnoException): null {

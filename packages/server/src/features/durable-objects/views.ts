@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Platform } from "../../engines/platform.ts";
 import type { App } from "../../kernel/operation.ts";
 import type { Instance } from "./instances.ts";
+import { limits } from "./limits.ts";
 import { ACCESS_MODES } from "./names.ts";
 import type { ClassRow, VersionHead } from "./store.ts";
 
@@ -13,6 +14,14 @@ export const instanceField = z
   .min(1)
   .max(2_000)
   .describe("Name of the instance, or its id (64 hexadecimal digits)");
+
+export const limitField = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(limits.pageEntries)
+  .optional()
+  .describe("How many at most; default 100");
 
 export const summarySchema = z.object({
   id: z.string(),

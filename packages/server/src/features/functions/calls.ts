@@ -156,29 +156,3 @@ export const timedOut = (route: Pick<FunctionRoute, "name" | "timeoutMs">, durat
     message: `${route.name} did not answer within ${route.timeoutMs} ms.`,
     details: { error: "function_timeout", duration_ms: Math.round(durationMs) },
   });
-
-/** A header of a flat list by its lower-case name. */
-export function headerOf(headers: readonly string[], name: string): string | null {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.length === name.length && headers[i]!.toLowerCase() === name) return headers[i + 1]!;
-  }
-  return null;
-}
-
-/** The whole body of an answer. @throws REQUEST_TOO_LARGE past the bound, having let the rest go */
-export async function readAnswer(answer: Pick<Answer, "body">): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of answer.body) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > limits.heldAnswerBytes) {
-      answer.body.destroy();
-      throw errors.REQUEST_TOO_LARGE({
-        message: `The function's answer is larger than the ${limits.heldAnswerBytes} bytes that are taken here.`,
-        remediation: "Call it at its own URL, where answers are streamed.",
-      });
-    }
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
-}

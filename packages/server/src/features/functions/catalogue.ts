@@ -1,6 +1,8 @@
+import { LRUCache } from "lru-cache";
 import type { Platform } from "../../engines/platform.ts";
 import type { ProgramKey, Target } from "../../engines/workerd/types.ts";
 import { createLookup } from "../../kernel/cache.ts";
+import { limits as kernelLimits } from "../../kernel/limits.ts";
 import type { App } from "../../kernel/operation.ts";
 import type { AppsService } from "../apps/service.ts";
 import type { RuntimeService } from "../runtime/service.ts";
@@ -56,8 +58,7 @@ export function createCatalogue(
   platform: Platform,
   { apps, runtime }: { apps: AppsService; runtime: RuntimeService },
 ): Catalogue {
-  const known = new Map<string, AppFunctions>();
-  const loads = new Map<string, { inFlight: number }>();
+  const known = new LRUCache<string, AppFunctions>({ max: kernelLimits.cacheEntries });
   const swaps = new Map<string, Promise<void>>();
 
   const refresh = async (appId: string, revision: string): Promise<void> => {
@@ -89,7 +90,7 @@ export function createCatalogue(
       store.selectTriggers(platform.database, app.id),
     ]);
     const host = hostOf(platform, app);
-    const routes = rows.map((row) => toRoute(app, host, row, triggers, loadOf(loads, row.id)));
+    const routes = rows.map((row) => toRoute(app, host, row, triggers, loadOf(before, row)));
     const functions: AppFunctions = {
       app,
       revision,
@@ -109,14 +110,11 @@ export function createCatalogue(
   };
 }
 
-function loadOf(loads: Map<string, { inFlight: number }>, id: string): { inFlight: number } {
-  let load = loads.get(id);
-  if (load === undefined) {
-    load = { inFlight: 0 };
-    loads.set(id, load);
-  }
-  return load;
-}
+/** A function deployed anew keeps its count: calls of the version before are still under way. */
+const loadOf = (before: AppFunctions | undefined, { id, name }: store.FunctionRow): FunctionRoute["load"] => {
+  const route = before?.byName.get(name);
+  return route?.id === id ? route.load : { inFlight: 0 };
+};
 
 const sameApp = (a: App, b: App): boolean => JSON.stringify(a) === JSON.stringify(b);
 

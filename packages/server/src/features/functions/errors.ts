@@ -3,8 +3,8 @@ import { defineErrors } from "../../kernel/errors.ts";
 export const functionErrors = defineErrors({
   VALIDATION_ERROR: {
     status: 400,
-    message: "The function can't be deployed.",
-    remediation: "Correct what `details` names and deploy again; the version before goes on serving.",
+    message: "The request can't be carried out as it is.",
+    remediation: "details.reason says what to change.",
   },
   FUNCTION_NOT_FOUND: {
     status: 404,
@@ -49,7 +49,7 @@ export const functionErrors = defineErrors({
   AUTH_IMPERSONATION_FORBIDDEN: {
     status: 403,
     message: "Only an API key may act as somebody else.",
-    remediation: "Leave X-Butterbase-As-User out, or send a bb_sk_ key with a right to this app.",
+    remediation: "Leave X-Butterbase-As-Role and X-Butterbase-As-User out, or send a bb_sk_ key.",
   },
   AUTH_IMPERSONATION_DISABLED: {
     status: 403,

@@ -2,7 +2,8 @@ import type { Platform } from "../../engines/platform.ts";
 import type { FunctionContext } from "../../engines/workerd/headers.ts";
 import type { AuthEvent } from "../auth/service.ts";
 import type { EventHandler } from "../realtime/service.ts";
-import { type FunctionCall, type FunctionCalls, headerOf, ofAmbit, readAnswer } from "./calls.ts";
+import { dataOf, type HeldAnswer, readAnswer } from "../runtime/service.ts";
+import { type FunctionCall, type FunctionCalls, ofAmbit } from "./calls.ts";
 import type { Catalogue, FunctionRoute } from "./catalogue.ts";
 import { principalOfViewer } from "./viewer-principal.ts";
 
@@ -11,13 +12,6 @@ export interface InsideDeps {
   readonly calls: FunctionCalls;
   /** The function that the app has named for sign-ins, or null. */
   hookOf(appId: string): Promise<string | null>;
-}
-
-/** An answer that is all there. */
-export interface HeldAnswer {
-  readonly status: number;
-  readonly headers: readonly string[];
-  readonly body: Buffer;
 }
 
 /** Calls that come from Ambit itself: events of sockets, hooks. */
@@ -76,17 +70,4 @@ export function createInsideCalls(platform: Platform, deps: InsideDeps): InsideC
       await send(route, "hook", { event, user, isNewUser, provider });
     },
   };
-}
-
-/** The JSON value of an answer, or its text; null for an empty one. */
-export function dataOf({ headers, body }: HeldAnswer): unknown {
-  const text = body.toString("utf8");
-  if (text === "") return null;
-  const type = headerOf(headers, "content-type");
-  if (type !== null && !/json/i.test(type)) return text;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { type AppCall, appOperation } from "../../kernel/operation.ts";
-import { readAnswer } from "./calls.ts";
+import { dataOf, givenBody, givenHeaders, headersByName, readAnswer } from "../runtime/service.ts";
 import type { FunctionRoute } from "./catalogue.ts";
 import { functionErrors } from "./errors.ts";
-import { dataOf } from "./inside.ts";
 import { type Admitted, decideInvoke } from "./invoke-access.ts";
 import type { FunctionsService } from "./service.ts";
 import { appId, functionName } from "./shapes.ts";
@@ -79,15 +78,15 @@ export const invokeOperation = (service: FunctionsService) =>
           ip: call.ip,
           method: input.method ?? "POST",
           path: `/fn/${route.name}`,
-          headers: requestHeaders(route, given, input.body),
-          body: bodyOf(input.method ?? "POST", input.body),
+          headers: givenHeaders(route.host, given, input.body),
+          body: givenBody(input.method ?? "POST", input.body),
         },
         call.signal,
       );
       const body = await readAnswer(answer);
       return {
         status: answer.status,
-        headers: shownHeaders(answer.headers),
+        headers: headersByName(answer.headers),
         body: dataOf({ ...answer, body }),
         duration_ms: Math.round(performance.now() - startedAt),
       };
@@ -106,36 +105,4 @@ function admit(call: AppCall, route: FunctionRoute, headers: readonly [string, s
   });
   if ("refusal" in decision) throw decision.refusal;
   return decision;
-}
-
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** Said by Ambit, or by the connection. */
-const RESERVED =
-  /^(x-butterbase-|x-ambit-)|^(host|authorization|x-request-id|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*)$/i;
-
-function requestHeaders(route: FunctionRoute, given: readonly [string, string][], body: unknown): string[] {
-  const headers = ["host", route.host];
-  const names = new Set(given.map(([name]) => name.toLowerCase()));
-  if (body !== undefined && !names.has("content-type")) {
-    headers.push("content-type", typeof body === "string" ? "text/plain; charset=utf-8" : "application/json");
-  }
-  for (const [name, value] of given) {
-    if (TOKEN.test(name) && VALUE.test(value) && !RESERVED.test(name)) headers.push(name, value);
-  }
-  return headers;
-}
-
-function bodyOf(method: string, body: unknown): Buffer | null {
-  if (body === undefined || method === "GET") return null;
-  return Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
-}
-
-function shownHeaders(flat: readonly string[]): Record<string, string> {
-  const shown: Record<string, string> = {};
-  for (let i = 0; i < flat.length; i += 2) {
-    const name = flat[i]!.toLowerCase();
-    shown[name] = name in shown ? `${shown[name]}, ${flat[i + 1]}` : flat[i + 1]!;
-  }
-  return shown;
 }

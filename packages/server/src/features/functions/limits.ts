@@ -7,8 +7,6 @@ export const limits = {
   nameChars: 100,
   descriptionChars: 2_000,
   agentDescriptionChars: 500,
-  /** The source of one function, in UTF-8. */
-  codeBytes: 5 * MIB,
   /** Versions kept per function; older ones are forgotten. */
   versions: 20,
   /** How long one call may take. */
@@ -28,10 +26,6 @@ export const limits = {
   concurrent: 100,
   /** A request body for a function. */
   bodyBytes: 10 * MIB,
-  /** An answer that is held in memory: of test calls, events and schedules. */
-  heldAnswerBytes: 4 * MIB,
-  /** Calls inside an app that may lead one to the next. */
-  loopDepth: 4,
   /** The user id given in X-Butterbase-As-User. */
   userIdChars: 200,
   /** The name of a WebSocket event. */
@@ -51,13 +45,9 @@ export const limits = {
   /** Schedules that one node takes up at once. */
   schedulesAtOnce: 50,
   /** Missed runs that are counted one by one; a longer absence counts as this many. */
-  missedRuns: 10_000,
+  missedRuns: 300,
   /** How often what has expired is swept. */
   sweepMs: 600_000,
-  /** Keys of `ctx.idempotency.claim`. */
-  claimKeyChars: 300,
-  claimTtlS: 30 * 86_400,
-  defaultClaimTtlS: 86_400,
   /** Log entries of one answer. */
   logs: 1_000,
   defaultLogs: 100,

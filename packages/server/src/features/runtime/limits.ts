@@ -59,4 +59,6 @@ export const limits = {
   settingsMs: 5_000,
   /** Hosts in an app's list. */
   egressHosts: 100,
+  /** An answer that is held in memory: of test calls, events and schedules. */
+  heldAnswerBytes: 4 * 1024 * 1024,
 } as const;

@@ -45,11 +45,17 @@ export function entryOfRequest({ invocation, outcome, events }: Answered): LogEn
     path: clip(invocation.path, limits.pathChars),
     status: outcome.status,
     durationMs: Math.round(outcome.durationMs * 10) / 10,
-    outcome: word === "ok" || word === "error" ? (events.find(tailFailed)?.outcome ?? word) : word,
+    outcome: outcome.end === "answered" ? (tailWord(events) ?? word) : word,
     error: errorOf(events),
     lines: clipLines(events.flatMap((event) => event.lines)),
     actorId: events[0]?.actorId ?? null,
   };
+}
+
+/** What the tail calls a failure. A function's exception is answered by Ambit, so that workerd calls the run `ok`. */
+function tailWord(events: readonly TailEvent[]): string | undefined {
+  const event = events.find(tailFailed);
+  return event?.outcome === "ok" ? "exception" : event?.outcome;
 }
 
 /** The entry of a run that no request of the door belongs to: alarms, socket messages, calls between actors. */
@@ -67,7 +73,7 @@ export function entryOfRun(appId: string, kind: ProgramKind, event: TailEvent): 
     path: event.path === null ? null : clip(event.path, limits.pathChars),
     status: event.status,
     durationMs: null,
-    outcome: event.outcome,
+    outcome: tailWord([event]) ?? event.outcome,
     error: errorOf([event]),
     lines: clipLines(event.lines),
     actorId: event.actorId,

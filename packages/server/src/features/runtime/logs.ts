@@ -5,7 +5,7 @@ import type { Log } from "../../kernel/log.ts";
 import { limits } from "./limits.ts";
 import { entryOfProgram, entryOfRequest, entryOfRun, hasFailed, isWorthAnEntry } from "./log-entry.ts";
 import { createLogJoin } from "./log-join.ts";
-import { newRate, type Rate, takeTurn } from "./log-rate.ts";
+import { createRates } from "./log-rate.ts";
 import { createLogWriter } from "./log-writer.ts";
 import type { RuntimeMetrics } from "./metrics.ts";
 import { tailFailed } from "./outcome.ts";
@@ -43,21 +43,22 @@ export interface LogsOptions {
   sourceOf(kind: ProgramKind): ProgramSource | undefined;
 }
 
-interface ProgramRate extends Rate {
-  notice: NodeJS.Timeout | null;
-}
-
 export function createLogs(options: LogsOptions): Logs {
   const { database, clock, log, metrics } = options;
   const writer = createLogWriter(database, clock, log, metrics);
   const maps = createSourceMaps(options.sourceOf);
   const listeners = new Set<(appId: string, entry: LogEntry) => void>();
-  const rates = new Map<string, ProgramRate>();
   const mapping = new Set<Promise<void>>();
 
   const publish = (entry: LogEntry) => {
     writer.add(entry);
-    for (const listener of listeners) listener(entry.appId, entry);
+    for (const listener of listeners) {
+      try {
+        listener(entry.appId, entry);
+      } catch (error) {
+        log.error({ err: error }, "a reader of the live log failed");
+      }
+    }
   };
   const emit = (entry: LogEntry) => {
     if (!maps.concerns(entry)) return publish(entry);
@@ -67,32 +68,21 @@ export function createLogs(options: LogsOptions): Logs {
     });
     mapping.add(work);
   };
-  const notice = (appId: string, kind: ProgramKind, rate: ProgramRate) => {
-    if (rate.notice !== null) clearTimeout(rate.notice);
-    rate.notice = null;
-    const message = `${rate.dropped} entries were left out: more than ${limits.entriesPerSecond} a second.`;
-    metrics.dropped(rate.dropped);
-    rate.dropped = 0;
+  const rates = createRates(clock, (appId, kind, dropped) => {
+    metrics.dropped(dropped);
     const atMs = clock();
+    const message = `${dropped} entries were left out: more than ${limits.entriesPerSecond} a second.`;
     const lines = [{ level: "warn" as const, message, atMs }];
     publish(entryOfProgram(appId, kind, { atMs, event: "notice", outcome: "ok", error: null, lines }));
-  };
-  const hasTurn = (appId: string, kind: ProgramKind, failure: boolean): boolean => {
-    const key = `${appId}/${kind}`;
-    const rate = rates.get(key) ?? { ...newRate(), notice: null };
-    if (rate.second === 0) rates.set(key, rate);
-    if (takeTurn(rate, failure, clock())) return true;
-    rate.notice ??= setTimeout(() => notice(appId, kind, rate), limits.noticeMs).unref();
-    return false;
-  };
+  });
   const join = createLogJoin(clock, options.isRunning, {
     request(answered) {
       if (!isWorthAnEntry(answered)) return;
       const { appId, kind } = answered.invocation;
-      if (hasTurn(appId, kind, hasFailed(answered))) emit(entryOfRequest(answered));
+      if (rates.hasTurn(appId, kind, hasFailed(answered))) emit(entryOfRequest(answered));
     },
     run(appId, kind, event) {
-      if (hasTurn(appId, kind, tailFailed(event))) emit(entryOfRun(appId, kind, event));
+      if (rates.hasTurn(appId, kind, tailFailed(event))) emit(entryOfRun(appId, kind, event));
     },
   });
   const flush = async () => {
@@ -116,22 +106,13 @@ export function createLogs(options: LogsOptions): Logs {
     prune: () => writer.prune(),
     async flush() {
       join.drain();
-      for (const [key, rate] of rates) {
-        const [appId, kind] = key.split("/") as [string, ProgramKind];
-        if (rate.dropped > 0) notice(appId, kind, rate);
-      }
+      rates.flush();
       await flush();
     },
     stop() {
-      for (const { notice: timer } of rates.values()) if (timer !== null) clearTimeout(timer);
+      rates.stop();
       writer.stop();
     },
-    forget(appId) {
-      for (const [key, { notice: timer }] of rates) {
-        if (!key.startsWith(`${appId}/`)) continue;
-        if (timer !== null) clearTimeout(timer);
-        rates.delete(key);
-      }
-    },
+    forget: (appId) => rates.forget(appId),
   };
 }

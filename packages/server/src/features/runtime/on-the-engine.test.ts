@@ -132,7 +132,7 @@ it("what it throws has its place in the TypeScript", async () => {
   const { requestId, status } = await call("fail");
   expect(status).toBe(500);
   const [entry] = await logsOf("fail");
-  expect(entry).toMatchObject({ requestId, status: 500, error: { name: "TypeError" } });
+  expect(entry).toMatchObject({ requestId, status: 500, outcome: "exception", error: { name: "TypeError" } });
   expect(entry!.error!.stack).toMatch(/fail\.ts:5:\d+/);
 });
 

@@ -79,7 +79,9 @@ export function enginePorts(parts: PortParts): EnginePorts {
       const { appId, kind } = readKey(key);
       usage.addEgress(appId, kind, use);
     },
-    onDeath(key, death, underWay, stderr) {
+    onDeath(key, how, underWay, stderr) {
+      // The JavaScript heap ends the process by itself when it is full.
+      const death = how === "crashed" && /out of memory/i.test(stderr) ? "memory" : how;
       const { appId, kind } = readKey(key);
       const known = [...parts.takeLost(appId, kind), ...underWay];
       const inFlight = [...new Map(known.map((request) => [request.requestId, request])).values()];

@@ -205,6 +205,17 @@ describe("what the engine tells", () => {
     expect(entries[0]!.lines.map(({ message }) => message).join("\n")).toMatch(/in: loop\.\nlast words$/);
   });
 
+  it("of a full heap counts as too much memory", async () => {
+    const { id } = await world.createApp();
+    for (let i = 0; i < 3; i++) {
+      const request = { requestId: `r${i}`, unit: "hog" };
+      ports.onDeath(`${id}/actors`, "crashed", [request], "V8 fatal error: JavaScript heap out of memory");
+    }
+    expect(service.blamed(id, "actors", "hog")!.reason).toContain("too much memory");
+    for (let i = 0; i < 3; i++) ports.onDeath(`${id}/actors`, "crashed", [{ requestId: "r", unit: "x" }], "");
+    expect(service.blamed(id, "actors", "x")).toBeNull();
+  });
+
   it("of runs and CPU time comes together with what the doors tell", async () => {
     const { id } = await world.createApp();
     const one = invocation({ appId: id });

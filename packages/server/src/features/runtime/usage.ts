@@ -21,11 +21,53 @@ export interface UsageCounters {
   egressUse(appId: string): Promise<EgressUse>;
 }
 
-/** Units by name, of one program in one month. */
-type Deltas = Map<string, UsageDelta>;
-
 /** The row of the program itself. */
 const PROGRAM = "";
+
+/** What has happened since the last write, by program, month and unit. */
+class Deltas {
+  #pending = new Map<string, Map<string, UsageDelta>>();
+  #month: string;
+  #monthEndsMs: number;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#month = monthOf(clock());
+    this.#monthEndsMs = nextMonthMs(clock());
+  }
+
+  /** The delta of the month that runs. Called for every request. */
+  current(appId: string, kind: ProgramKind, unit: string): UsageDelta {
+    const nowMs = this.#clock();
+    if (nowMs >= this.#monthEndsMs) {
+      this.#month = monthOf(nowMs);
+      this.#monthEndsMs = nextMonthMs(nowMs);
+    }
+    return this.#of(appId, kind, unit, this.#month);
+  }
+
+  take(): UsageDelta[] {
+    const taken = this.#pending;
+    this.#pending = new Map();
+    return [...taken.values()].flatMap((units) => [...units.values()]);
+  }
+
+  /** Adds what could not be written to what has come in since. */
+  giveBack(deltas: readonly UsageDelta[]): void {
+    for (const delta of deltas) merge(this.#of(delta.app_id, delta.kind, delta.unit, delta.month), delta);
+  }
+
+  #of(appId: string, kind: ProgramKind, unit: string, month: string): UsageDelta {
+    const program = `${month}/${kind}/${appId}`;
+    const units = this.#pending.get(program) ?? new Map<string, UsageDelta>();
+    const known = units.get(unit);
+    if (known !== undefined) return known;
+    const delta = emptyDelta(appId, kind, unit, month);
+    this.#pending.set(program, units.set(unit, delta));
+    return delta;
+  }
+}
 
 export function createUsage(
   database: Database,
@@ -33,78 +75,50 @@ export function createUsage(
   log: Log,
   metrics: RuntimeMetrics,
 ): UsageCounters {
-  let pending = new Map<string, Deltas>();
-  let month = monthOf(clock());
-  let monthEndsMs = nextMonthMs(clock());
+  const pending = new Deltas(clock);
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> = Promise.resolve();
 
-  const deltaOf = (appId: string, kind: ProgramKind, unit: string, of = month): UsageDelta => {
-    timer ??= setTimeout(() => void flush().catch(() => {}), limits.usageWriteMs).unref();
-    const program = `${of}/${kind}/${appId}`;
-    const units = pending.get(program) ?? new Map<string, UsageDelta>();
-    const known = units.get(unit);
-    if (known !== undefined) return known;
-    const delta = emptyDelta(appId, kind, unit, of);
-    pending.set(program, units.set(unit, delta));
-    return delta;
-  };
   const now = (appId: string, kind: ProgramKind, unit: string): UsageDelta => {
-    const nowMs = clock();
-    if (nowMs >= monthEndsMs) {
-      month = monthOf(nowMs);
-      monthEndsMs = nextMonthMs(nowMs);
-    }
-    return deltaOf(appId, kind, unit);
+    timer ??= setTimeout(() => void flush().catch(() => {}), limits.usageWriteMs).unref();
+    return pending.current(appId, kind, unit);
   };
-
   const write = async () => {
     if (timer !== null) clearTimeout(timer);
     timer = null;
-    const taken = pending;
-    if (taken.size === 0) return;
-    pending = new Map();
-    const deltas = [...taken.values()].flatMap((units) => [...units.values()]);
+    const deltas = pending.take();
+    if (deltas.length === 0) return;
     try {
       await addUsage(database, deltas);
     } catch (error) {
-      for (const delta of deltas) giveBack(deltaOf(delta.app_id, delta.kind, delta.unit, delta.month), delta);
+      pending.giveBack(deltas);
+      timer ??= setTimeout(() => void flush().catch(() => {}), limits.usageWriteMs).unref();
       log.warn({ error: String(error) }, "usage could not be written; it is kept for the next try");
       throw error;
     }
     for (const delta of deltas) metrics.count(delta);
   };
   // Writes go one after the other, so that a reader who waits for its own write has waited for all before.
-  const flush = () => (writing = writing.catch(() => {}).then(write));
+  const flush = () => {
+    writing = writing.catch(() => {}).then(write);
+    return writing;
+  };
+  const read = async (appId: string, kind: ProgramKind, month: string | null) => {
+    await flush();
+    return selectUsage(database, appId, kind, month);
+  };
 
   return {
-    add(invocation, outcome) {
-      const delta = now(invocation.appId, invocation.kind, invocation.unit);
-      delta.requests += 1;
-      if (failed(outcome)) delta.errors += 1;
-      // A WebSocket is open for hours without anything running.
-      if (outcome.status !== 101) delta.wall_ms += outcome.durationMs || 0;
-      delta.last_at_ms = invocation.startedAtMs;
-      delta.last_status = outcome.status;
-    },
+    add: (invocation, outcome) =>
+      count(now(invocation.appId, invocation.kind, invocation.unit), invocation, outcome),
     addCpu(appId, kind, ms) {
       now(appId, kind, PROGRAM).cpu_ms += ms;
     },
-    addEgress(appId, kind, use) {
-      const delta = now(appId, kind, PROGRAM);
-      delta.egress_requests += use.requests;
-      delta.egress_refused += use.refused;
-      delta.egress_bytes_in += use.bytesIn;
-      delta.egress_bytes_out += use.bytesOut;
-    },
+    addEgress: (appId, kind, use) => countEgress(now(appId, kind, PROGRAM), use),
     flush,
-    async usage(appId, kind) {
-      await flush();
-      return present(await selectUsage(database, appId, kind, monthOf(clock())));
-    },
+    usage: async (appId, kind) => present(await read(appId, kind, monthOf(clock()))),
     async counters(appId, kind) {
-      await flush();
-      const rows = await selectUsage(database, appId, kind, null);
+      const rows = await read(appId, kind, null);
       return new Map(rows.filter(({ unit }) => unit !== PROGRAM).map((row) => [row.unit, counted(row)]));
     },
     async egressUse(appId) {
@@ -113,6 +127,22 @@ export function createUsage(
       return { requests: row.requests, refused: row.refused, bytesIn: row.bytes_in, bytesOut: row.bytes_out };
     },
   };
+}
+
+function count(delta: UsageDelta, invocation: Invocation, outcome: Outcome): void {
+  delta.requests += 1;
+  if (failed(outcome)) delta.errors += 1;
+  // A WebSocket is open for hours without anything running.
+  if (outcome.status !== 101) delta.wall_ms += outcome.durationMs || 0;
+  delta.last_at_ms = invocation.startedAtMs;
+  delta.last_status = outcome.status;
+}
+
+function countEgress(delta: UsageDelta, use: EgressUse): void {
+  delta.egress_requests += use.requests;
+  delta.egress_refused += use.refused;
+  delta.egress_bytes_in += use.bytesIn;
+  delta.egress_bytes_out += use.bytesOut;
 }
 
 type Row = Awaited<ReturnType<typeof selectUsage>>[number];
@@ -146,8 +176,8 @@ function emptyDelta(appId: string, kind: ProgramKind, unit: string, month: strin
   return { app_id: appId, kind, unit, month, ...sums, ...egress, last_at_ms: null, last_status: null };
 }
 
-/** Adds what could not be written to what has come in since, whose last request is the later one. */
-function giveBack(into: UsageDelta, from: UsageDelta): void {
+/** Adds the earlier delta to the later one, whose last request stays the last. */
+function merge(into: UsageDelta, from: UsageDelta): void {
   into.requests += from.requests;
   into.errors += from.errors;
   into.wall_ms += from.wall_ms;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { migrate } from "../../../engines/postgres/migrate.ts";
 import { createData } from "../../../features/data/index.ts";
+import { createDurableObjects } from "../../../features/durable-objects/index.ts";
 import { createFunctions } from "../../../features/functions/index.ts";
 import type { FunctionsService } from "../../../features/functions/service.ts";
 import { createRuntime } from "../../../features/runtime/index.ts";
@@ -28,6 +29,7 @@ const migrations = (feature: string) => ({
 export interface Stage extends Omit<TestPlatform, "stop"> {
   readonly functions: FunctionsService;
   readonly feature: Feature;
+  readonly actors: Feature;
   readonly runtime: RuntimeService;
   readonly url: string;
   /** A key of the organisation; `make` changes what it may. */
@@ -46,7 +48,7 @@ export async function functionsStage(): Promise<Stage> {
   const known = new Set(MIGRATIONS.map(({ feature }) => feature));
   await migrate(
     world.platform.database,
-    ["runtime", "functions"].filter((feature) => !known.has(feature)).map(migrations),
+    ["runtime", "durable-objects", "functions"].filter((feature) => !known.has(feature)).map(migrations),
   );
   const dataDir = mkdtempSync(join(tmpdir(), "ambit-functions-"));
   const config = { ...world.platform.config, dataDir };
@@ -56,10 +58,11 @@ export async function functionsStage(): Promise<Stage> {
   const schema = createSchema(platform);
   const data = createData(platform, { schema: schema.service });
   const { service: functions, feature } = createFunctions(platform, { apps, runtime: runtime.service });
+  const actors = createDurableObjects(platform, { apps, runtime: runtime.service });
   attachRuntimeDoor({
     runtime: runtime.service,
     functions,
-    actors: { find: async () => null, saw: () => {} },
+    actors: actors.service,
     apps,
     data: data.service,
     clock: platform.clock,
@@ -101,6 +104,7 @@ export async function functionsStage(): Promise<Stage> {
     platform,
     functions,
     feature,
+    actors: actors.feature,
     runtime: runtime.service,
     url,
     key(make = {}) {
@@ -136,6 +140,7 @@ export async function functionsStage(): Promise<Stage> {
     },
     async stop() {
       lanes.close();
+      server.server.closeAllConnections();
       await server.close();
       await functions.stop();
       await runtime.feature.stop?.();

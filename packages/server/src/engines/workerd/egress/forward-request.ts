@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { Dispatcher } from "undici";
-import { endToEnd } from "./headers.ts";
+import { EGRESS_HEADER, endToEnd } from "./headers.ts";
 import { type Destination, hostPort } from "./rules.ts";
 
 /** The origin as undici keys its connections by it. */
@@ -39,9 +39,9 @@ export async function forwardRequest(
     responseHeaders: "raw",
     signal: gone.signal,
   });
-  // Raw headers are flat, whatever the declaration says.
+  // Only Ambit says what Ambit did. Raw headers are flat, whatever the declaration says.
   const headers = answer.headers as unknown as (string | Buffer)[];
-  response.writeHead(answer.statusCode, answer.statusText, endToEnd(headers.map(String)));
+  response.writeHead(answer.statusCode, answer.statusText, endToEnd(headers.map(String), [EGRESS_HEADER]));
   response.flushHeaders();
   try {
     await pipeline(answer.body, response);

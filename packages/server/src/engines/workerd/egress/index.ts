@@ -3,14 +3,14 @@ import type { LookupFunction, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Agent } from "undici";
 import type { EgressRules, EgressUse } from "../types.ts";
-import { RefusedError, type Resolve, systemResolve } from "./checked-lookup.ts";
-import { createDial } from "./dial.ts";
+import { type Resolve, systemResolve } from "./checked-lookup.ts";
+import { createDial, type Dial } from "./dial.ts";
 import { forwardRequest } from "./forward-request.ts";
-import { EGRESS_HEADER } from "./headers.ts";
-import { endSoon, join, renderHead } from "./join.ts";
+import { join, renderHead } from "./join.ts";
 import { limits } from "./limits.ts";
-import { createMeter } from "./meter.ts";
-import { type Destination, readAbsolute, readAuthority, refusalOf } from "./rules.ts";
+import { createMeter, type Meter } from "./meter.ts";
+import { answer, describe, endWith, judge, NOT_A_URL, type Refusal } from "./refusal.ts";
+import { type Destination, readAbsolute, readAuthority } from "./rules.ts";
 import { forwardUpgrade } from "./upgrade.ts";
 
 export interface EgressOptions {
@@ -33,150 +33,110 @@ export interface EgressProxy {
   close(): void;
 }
 
-/** Why there is no answer of the other server: what user code is told instead. */
-interface Refusal {
-  readonly status: 400 | 403 | 429 | 502 | 504;
-  readonly kind: "refused" | "limited" | "failed";
-  readonly text: string;
-}
-
 /**
  * The only way from user code to the network. It speaks TLS itself, calls public addresses only, follows no redirect
  * (user code does, and comes through here again), and counts.
  */
 export function createEgressProxy(options: EgressOptions): EgressProxy {
-  const allowPrivate = new Set(options.allowPrivate.map((entry) => entry.toLowerCase()));
-  const dial = createDial(allowPrivate, options.resolve ?? systemResolve(), options.resolveAllowed);
-  const agent = new Agent({
-    connect: dial.connector,
-    allowH2: false,
-    pipelining: 1,
-    connections: limits.connectionsPerOrigin,
-    keepAliveTimeout: limits.idleMs,
-    headersTimeout: limits.headMs,
-    bodyTimeout: limits.silenceMs,
-    maxHeaderSize: limits.headBytes,
-  });
-  const meter = createMeter(options.onUse);
-  const tunnels = new Set<Duplex>();
-  let requests = 0;
+  return new ForwardProxy(options);
+}
 
-  const judge = (destination: Destination | null, busy: boolean): Refusal | null => {
-    meter.request();
-    const refusal = judgeDestination(destination, options.rules(), allowPrivate, busy);
-    if (refusal?.kind === "refused") meter.refused();
-    return refusal;
-  };
-  const asRefusal = (error: unknown, destination: Destination): Refusal => {
-    const refusal = describe(error, destination);
-    if (refusal.kind === "refused") meter.refused();
-    return refusal;
-  };
+class ForwardProxy implements EgressProxy {
+  readonly #rules: () => EgressRules;
+  readonly #allowPrivate: ReadonlySet<string>;
+  readonly #dial: Dial;
+  readonly #agent: Agent;
+  readonly #meter: Meter;
+  readonly #tunnels = new Set<Duplex>();
+  #requests = 0;
 
-  const onRequest = async (request: IncomingMessage, response: ServerResponse) => {
+  constructor(options: EgressOptions) {
+    this.#rules = () => options.rules();
+    this.#allowPrivate = new Set(options.allowPrivate.map((entry) => entry.toLowerCase()));
+    const resolve = options.resolve ?? systemResolve();
+    this.#dial = createDial(this.#allowPrivate, resolve, options.resolveAllowed);
+    this.#meter = createMeter((use) => options.onUse(use));
+    this.#agent = new Agent({
+      connect: this.#dial.connector,
+      allowH2: false,
+      pipelining: 1,
+      connections: limits.connectionsPerOrigin,
+      keepAliveTimeout: limits.idleMs,
+      headersTimeout: limits.headMs,
+      bodyTimeout: limits.silenceMs,
+      maxHeaderSize: limits.headBytes,
+    });
+  }
+
+  handle(server: Server): void {
+    // A request in absolute form names its host there; workerd sends no `Host` beside it.
+    Object.assign(server, { requireHostHeader: false });
+    server.on("connection", (socket) => this.#meter.track(socket));
+    server.on("request", (request, response) => {
+      this.#onRequest(request, response).catch(() => response.destroy());
+    });
+    server.on("upgrade", (request, client, head) => {
+      this.#onTunnel(client, readAbsolute(request.url ?? ""), (other, destination) =>
+        forwardUpgrade(destination, request, client, head, other),
+      ).catch(() => client.destroy());
+    });
+    server.on("connect", (request, client, head) => {
+      this.#onTunnel(client, readAuthority(request.url ?? ""), (other) => {
+        client.write(renderHead(200, []));
+        if (head.length > 0) other.write(head);
+        join(client, other);
+      }).catch(() => client.destroy());
+    });
+  }
+
+  close(): void {
+    for (const client of this.#tunnels) client.destroy();
+    this.#agent.destroy().catch(() => {});
+    this.#meter.close();
+  }
+
+  async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const destination = readAbsolute(request.url ?? "");
-    const refusal = judge(destination, requests >= limits.requests);
+    const refusal = this.#judge(destination, this.#requests >= limits.requests);
     if (refusal !== null || destination === null) return answer(request, response, refusal ?? NOT_A_URL);
-    requests += 1;
+    this.#requests += 1;
     try {
-      await forwardRequest(agent, destination, request, response);
+      await forwardRequest(this.#agent, destination, request, response);
     } catch (error) {
-      answer(request, response, asRefusal(error, destination));
+      answer(request, response, this.#count(describe(error, destination)));
     } finally {
-      requests -= 1;
+      this.#requests -= 1;
     }
-  };
+  }
 
-  const onTunnel = async (
+  /** Connects for a client whose connection is its own from here on. */
+  async #onTunnel(
     client: Duplex,
     destination: Destination | null,
     connected: (server: Socket, destination: Destination) => void,
-  ) => {
+  ): Promise<void> {
     client.on("error", () => client.destroy());
-    const refusal = judge(destination, tunnels.size >= limits.tunnels);
+    const refusal = this.#judge(destination, this.#tunnels.size >= limits.tunnels);
     if (refusal !== null || destination === null) return endWith(client, refusal ?? NOT_A_URL);
-    tunnels.add(client);
-    client.once("close", () => tunnels.delete(client));
+    this.#tunnels.add(client);
+    client.once("close", () => this.#tunnels.delete(client));
     try {
-      const server = await dial.open(destination);
+      const server = await this.#dial.open(destination);
       if (client.destroyed) server.destroy();
       else connected(server, destination);
     } catch (error) {
-      endWith(client, asRefusal(error, destination));
+      endWith(client, this.#count(describe(error, destination)));
     }
-  };
+  }
 
-  return {
-    handle(server) {
-      // A request in absolute form names its host there; workerd sends no `Host` beside it.
-      Object.assign(server, { requireHostHeader: false });
-      server.on("connection", (socket) => meter.track(socket));
-      server.on("request", (request, response) => void onRequest(request, response));
-      server.on("upgrade", (request, client, head) => {
-        void onTunnel(client, readAbsolute(request.url ?? ""), (other, destination) =>
-          forwardUpgrade(destination, request, client, head, other),
-        );
-      });
-      server.on("connect", (request, client, head) => {
-        void onTunnel(client, readAuthority(request.url ?? ""), (other) => {
-          client.write(renderHead(200, []));
-          if (head.length > 0) other.write(head);
-          join(client, other);
-        });
-      });
-    },
-    close() {
-      for (const client of tunnels) client.destroy();
-      void agent.destroy();
-      meter.close();
-    },
-  };
-}
+  #judge(destination: Destination | null, busy: boolean): Refusal | null {
+    this.#meter.request();
+    const refusal = judge(destination, this.#rules(), this.#allowPrivate, busy);
+    return refusal === null ? null : this.#count(refusal);
+  }
 
-const NOT_A_URL: Refusal = {
-  status: 400,
-  kind: "refused",
-  text: "Only http and https URLs without credentials, and host:port for sockets, can be reached.",
-};
-
-function judgeDestination(
-  destination: Destination | null,
-  rules: EgressRules,
-  allowPrivate: ReadonlySet<string>,
-  busy: boolean,
-): Refusal | null {
-  if (destination === null) return NOT_A_URL;
-  const text = refusalOf(destination, rules, allowPrivate);
-  if (text !== null) return { status: 403, kind: "refused", text };
-  return busy
-    ? { status: 429, kind: "limited", text: "The app has too many connections to the network open." }
-    : null;
-}
-
-/** Names the host and no more: details of our network are not for user code. */
-function describe(error: unknown, { host }: Destination): Refusal {
-  if (error instanceof RefusedError) return { status: 403, kind: "refused", text: error.message };
-  const code = String((error as { code?: unknown }).code);
-  const late = code.startsWith("UND_ERR_") && code.endsWith("_TIMEOUT");
-  return late
-    ? { status: 504, kind: "failed", text: `${host} did not answer in time.` }
-    : { status: 502, kind: "failed", text: `${host} could not be reached.` };
-}
-
-function answer(request: IncomingMessage, response: ServerResponse, { status, kind, text }: Refusal): void {
-  if (response.headersSent || response.destroyed) return void response.destroy();
-  // The rest of a body nobody reads would be taken for the next request.
-  if (!request.complete) response.setHeader("connection", "close");
-  response
-    .writeHead(status, { "content-type": "text/plain; charset=utf-8", [EGRESS_HEADER]: kind })
-    .end(`${text}\n`);
-}
-
-function endWith(client: Duplex, { status, kind, text }: Refusal): void {
-  const body = `${text}\n`;
-  const fields = ["content-type", "text/plain; charset=utf-8", EGRESS_HEADER, kind];
-  fields.push("content-length", String(Buffer.byteLength(body)), "connection", "close");
-  client.resume();
-  client.write(renderHead(status, fields) + body);
-  endSoon(client);
+  #count(refusal: Refusal): Refusal {
+    if (refusal.kind === "refused") this.#meter.refused();
+    return refusal;
+  }
 }

@@ -12,6 +12,8 @@ export interface Transmission extends AnswerListener {
   readonly head: string;
   readonly framing: Framing;
   readonly body: Readable | Buffer | null;
+  /** A read is over, and more is to come: nothing should wait for it. */
+  onRead?(): void;
   /** Bytes of the body passed on. */
   onSent(bytes: number): void;
   /** The answer will not be completed. `untouched`: not one byte of the request can have arrived. */
@@ -118,6 +120,7 @@ export class Connection implements AnswerListener {
       return false;
     }
     if (this.#ended) this.#release();
+    else this.#current?.onRead?.();
     return true;
   }
 

@@ -10,7 +10,7 @@ import type { Sink } from "./sink.ts";
 
 /** Who is told when an exchange is over, before its outcome is. */
 export interface DeliveryOwner {
-  onOver(delivery: Delivery): void;
+  onOver(delivery: Delivery, end: Outcome["end"]): void;
 }
 
 /** One exchange on its way: from the first byte to the process to the last byte of the answer. */
@@ -27,7 +27,7 @@ export class Delivery implements Transmission {
   readonly #pool: Pool;
   readonly #sink: Sink;
   readonly #resolve: (outcome: Outcome) => void;
-  readonly #startedMs: number;
+  readonly startedMs: number;
   #timer: NodeJS.Timeout | null = null;
   #connection: Connection | null = null;
   #retried = false;
@@ -57,8 +57,13 @@ export class Delivery implements Transmission {
     this.endless = exchange.timeoutMs === null;
     this.framing = framingOf(exchange);
     this.head = requestHead(exchange, this.framing);
-    this.#startedMs = performance.now();
+    this.startedMs = performance.now();
     if (exchange.timeoutMs !== null) this.#timer = setTimeout(onTimeout, exchange.timeoutMs, this);
+  }
+
+  /** User code goes on working after its answer. */
+  get waiting(): boolean {
+    return this.#waiting;
   }
 
   start(): void {
@@ -74,6 +79,10 @@ export class Delivery implements Transmission {
     } catch {
       this.#abort("process_lost", workerdErrors.RUNTIME_STOPPED());
     }
+  }
+
+  onRead(): void {
+    this.#sink.flush();
   }
 
   onBody(chunk: Buffer): void {
@@ -147,10 +156,10 @@ export class Delivery implements Transmission {
     this.#over = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#connection = null;
-    this.#owner.onOver(this);
+    this.#owner.onOver(this, end);
     this.#resolve({
       status: this.#status,
-      durationMs: performance.now() - this.#startedMs,
+      durationMs: performance.now() - this.startedMs,
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
       end,

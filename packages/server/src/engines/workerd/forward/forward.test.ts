@@ -113,6 +113,30 @@ describe("headers", () => {
   });
 });
 
+describe("an answer that comes in pieces", () => {
+  it("its headers do not wait for its body, nor its pieces for each other", async () => {
+    let server: net.Socket | undefined;
+    const stand = await open(
+      onRequest((socket, head) => {
+        server = socket;
+        const framing = head.includes("x-chunked") ? "Transfer-Encoding: chunked" : "Content-Length: 2";
+        socket.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`);
+      }),
+    );
+    const sized = await fetch(stand.url);
+    server!.write("ok");
+    expect(await sized.text()).toBe("ok");
+    const chunked = await fetch(stand.url, { headers: { "x-chunked": "1" } });
+    const reader = chunked.body!.getReader();
+    for (const piece of ["data: 1", "data: 2"]) {
+      server!.write(`7\r\n${piece}\r\n`);
+      expect(Buffer.from((await reader.read()).value!).toString()).toBe(piece);
+    }
+    server!.write("0\r\n\r\n");
+    expect((await reader.read()).done).toBe(true);
+  });
+});
+
 describe("connections", () => {
   it("are used again, one request at a time", async () => {
     const stand = await open(echo());

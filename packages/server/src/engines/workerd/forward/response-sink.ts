@@ -13,6 +13,7 @@ export class ResponseSink implements Sink {
   readonly #documentationBase: string;
   /** A head that waits for the first chunk, to leave in the same write. */
   #pending: AnswerHead | null = null;
+  #full = false;
   /** Called when the caller has taken what was written, after `onBody` said false. */
   onRoom: () => void = () => {};
 
@@ -30,6 +31,14 @@ export class ResponseSink implements Sink {
     if (!bodyless) this.#response.flushHeaders();
   }
 
+  flush(): void {
+    const head = this.#pending;
+    if (head === null) return;
+    this.#pending = null;
+    this.#begin(head);
+    this.#response.flushHeaders();
+  }
+
   onBody(chunk: Buffer): boolean {
     const head = this.#pending;
     if (head !== null) {
@@ -42,7 +51,13 @@ export class ResponseSink implements Sink {
       }
     }
     if (this.#response.write(Buffer.from(chunk))) return true;
-    this.#response.once("drain", this.onRoom);
+    if (!this.#full) {
+      this.#full = true;
+      this.#response.once("drain", () => {
+        this.#full = false;
+        this.onRoom();
+      });
+    }
     return false;
   }
 

@@ -6,6 +6,8 @@ export interface Sink {
   onHead(head: AnswerHead, bodyless: boolean): void;
   /** Takes a chunk that is only valid during the call; false asks to pause until `resume` is called. */
   onBody(chunk: Buffer): boolean;
+  /** What was held back for the next chunk leaves now. */
+  flush(): void;
   onEnd(): void;
   /** Nothing was sent yet: the error is the answer. */
   refuse(error: AmbitError): void;

@@ -36,6 +36,8 @@ export class StreamSink implements Sink {
     return this.#body!.push(Buffer.from(chunk));
   }
 
+  flush(): void {}
+
   onEnd(): void {
     this.#body!.push(null);
   }

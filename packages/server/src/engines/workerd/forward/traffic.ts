@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { AmbitError, errors } from "../../../kernel/errors.ts";
 import { functionSocket, SOCKETS } from "../config/index.ts";
 import { workerdErrors } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Answer, Exchange, Outcome, Program, Target, UpgradeOptions } from "../types.ts";
 import { Delivery } from "./delivery.ts";
 import { Pool } from "./pool.ts";
@@ -25,7 +26,10 @@ export class Traffic {
   /** In the order in which they began; a tunnel is here until it is open. */
   readonly #underWay = new Set<Delivery | Tunnel>();
   readonly #tunnels = new Set<Tunnel>();
+  #lost: { request: Delivery | Tunnel; atMs: number }[] = [];
   readonly #onChange: () => void;
+  /** When an answer last said that user code goes on working after it. */
+  waitingSinceMs: number | null = null;
   #gone = false;
   #begun = 0;
 
@@ -87,9 +91,13 @@ export class Traffic {
     });
   }
 
-  /** Oldest first. */
-  underWay(): { requestId: string; unit: string }[] {
-    return [...this.#underWay].map(({ requestId, unit }) => ({ requestId, unit }));
+  /** The requests a process had when it was lost a moment ago, oldest first. */
+  casualties(): { requestId: string; unit: string }[] {
+    const sinceMs = performance.now() - limits.casualtyMs;
+    const lost = this.#lost.filter(({ atMs }) => atMs >= sinceMs).map(({ request }) => request);
+    return [...lost, ...this.#underWay]
+      .sort((a, b) => a.startedMs - b.startedMs)
+      .map(({ requestId, unit }) => ({ requestId, unit }));
   }
 
   /** Streams the answer into `response`. Throws for what can't be sent at all; never rejects. */
@@ -163,10 +171,17 @@ export class Traffic {
     this.#onChange();
   }
 
-  onOver(over: Delivery | Tunnel): void {
-    this.#underWay.delete(over);
+  onOver(over: Delivery | Tunnel, end: Outcome["end"]): void {
+    // Connections close before the end of the process is known.
+    if (this.#underWay.delete(over) && end === "process_lost") this.#remember(over);
+    if (over instanceof Delivery && over.waiting) this.waitingSinceMs = performance.now();
     if (over instanceof Tunnel) this.#tunnels.delete(over);
     this.#onChange();
+  }
+
+  #remember(request: Delivery | Tunnel): void {
+    if (this.#lost.length >= limits.inFlight) this.#lost.shift();
+    this.#lost.push({ request, atMs: performance.now() });
   }
 
   /** The process is about to be ended: sockets are closed with 1012, requests under way go on. */

@@ -15,7 +15,7 @@ import { requestHead } from "./request-head.ts";
 export interface TunnelOwner {
   /** The handshake is done: from here on it is a socket, not a request. */
   onOpen(tunnel: Tunnel): void;
-  onOver(tunnel: Tunnel): void;
+  onOver(tunnel: Tunnel, end: Outcome["end"]): void;
   /** The process is known to be gone or going. */
   readonly gone: boolean;
 }
@@ -36,7 +36,7 @@ export class Tunnel {
   readonly #cursor = new FrameCursor();
   readonly #head: string;
   readonly #early: Buffer;
-  readonly #startedMs = performance.now();
+  readonly startedMs = performance.now();
   #phase: Phase = "handshake";
   #timer: NodeJS.Timeout | null = null;
   #closeWanted = false;
@@ -252,10 +252,10 @@ export class Tunnel {
     this.#stopTimer();
     this.#upstream.destroy();
     this.#client.destroy();
-    this.#owner.onOver(this);
+    this.#owner.onOver(this, end);
     this.#resolve({
       status: this.#status,
-      durationMs: performance.now() - this.#startedMs,
+      durationMs: performance.now() - this.startedMs,
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
       end,

@@ -142,7 +142,7 @@ describe("an upgrade that is refused", () => {
     expect(answer).toContain(
       "HTTP/1.1 403 Forbidden\r\nContent-Security-Policy: sandbox\r\nX-Why: a\r\nConnection: close\r\n\r\nno",
     );
-    expect([stand.traffic.sockets, stand.traffic.inFlight]).toEqual([0, 0]);
+    await eventually(() => stand.traffic.sockets + stand.traffic.inFlight === 0);
   });
 
   it("a process that says nothing, or goes away, is an error of ours", async () => {

@@ -1,6 +1,9 @@
 import type { SandboxReport } from "../types.ts";
 import type { SandboxPlan } from "./command.ts";
 
+/** Three for each active instance: with fewer an app of 5,000 would notice. */
+const ENOUGH_FILES = 16_384;
+
 /** Says what a plan gives and, in one line each, what the host lacks and how to mend it. */
 export function reportOf(plan: SandboxPlan): SandboxReport {
   return {
@@ -61,7 +64,7 @@ function walls({ host, wrap, filter }: SandboxPlan): string[] {
 }
 
 function limits({ noFile }: SandboxPlan): string[] {
-  if (noFile === null || noFile >= 65_536) return [];
+  if (noFile === null || noFile >= ENOUGH_FILES) return [];
   return [
     `A program may open ${noFile} files only, about ${Math.floor(noFile / 3)} active instances. Mend: LimitNOFILE=65536 (systemd), --ulimit nofile=65536:65536 (Docker), or ulimit -n 65536.`,
   ];

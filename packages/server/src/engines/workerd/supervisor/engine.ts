@@ -62,6 +62,7 @@ export class Engine implements WorkerdEngine {
     });
     this.#context = {
       ...options,
+      ports: guarded(options.ports, options.log),
       documentationBase: () => options.documentationBase(),
       monitor,
       setAlarm: (key, dueMs) => {
@@ -126,7 +127,8 @@ export class Engine implements WorkerdEngine {
     socket.on("error", ignore); // until the tunnel listens
     try {
       const traffic = await this.#running(key, exchange);
-      if (traffic.sockets >= limits.sockets) throw busy("The app has too many sockets open.");
+      const most = this.#program(key).live?.maxSockets ?? limits.sockets;
+      if (traffic.sockets >= most) throw busy("The app has too many sockets open.");
       return await traffic.upgrade(target, exchange, socket, head, options);
     } catch (error) {
       const known = this.#known(error);
@@ -173,6 +175,8 @@ export class Engine implements WorkerdEngine {
   async start(): Promise<void> {
     const { dataDir, log } = this.#options;
     const keys = (await directories(dataDir)).map((appId): ProgramKey => `${appId}/actors`);
+    // Found out now, it costs no first request anything.
+    if (keys.length > 0) sandboxReport();
     const scan = async () => {
       for (let key = keys.pop(); key !== undefined && !this.#closed; key = keys.pop()) {
         try {
@@ -225,6 +229,28 @@ export class Engine implements WorkerdEngine {
 }
 
 const keyOf = (program: Program): ProgramKey => `${program.appId}/${program.kind}`;
+
+/** Nobody waits for what is reported: a failure there is logged, and ends nothing. */
+function guarded(ports: EnginePorts, log: Log): EnginePorts {
+  const safely = <A extends unknown[]>(name: string, report: (...args: A) => void) => {
+    return (...args: A) => {
+      try {
+        report(...args);
+      } catch (error) {
+        log.error({ err: error, port: name }, "a report of the runtime was lost");
+      }
+    };
+  };
+  return {
+    load: (key) => ports.load(key),
+    callback: (key, unit, request, response) => ports.callback(key, unit, request, response),
+    egress: (key) => ports.egress(key),
+    onTail: safely("onTail", (key, batch) => ports.onTail(key, batch)),
+    onCpu: safely("onCpu", (key, ms) => ports.onCpu(key, ms)),
+    onEgress: safely("onEgress", (key, used) => ports.onEgress(key, used)),
+    onDeath: safely("onDeath", (key, death, lost, stderr) => ports.onDeath(key, death, lost, stderr)),
+  };
+}
 
 const busy = (message: string) => workerdErrors.RUNTIME_BUSY({ message, headers: { "Retry-After": "1" } });
 

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import type { Clock } from "../../../kernel/clock.ts";
 import type { Log } from "../../../kernel/log.ts";
 import { newTokens, type ProcessTokens, renderConfig } from "../config/index.ts";
 import { Traffic } from "../forward/traffic.ts";
 import { limits } from "../limits.ts";
-import { type ProcessPaths, startProcess, type WorkerdProcess } from "../process/index.ts";
+import { type ProcessPaths, programDir, startProcess, type WorkerdProcess } from "../process/index.ts";
 import type { Death, EnginePorts, Program, ProgramKey } from "../types.ts";
 import { openServers, type ProcessServers } from "./servers.ts";
 
@@ -15,6 +17,7 @@ export interface LiveOptions {
   readonly ports: EnginePorts;
   readonly allowPrivateFetch: readonly string[];
   readonly log: Log;
+  readonly clock: Clock;
   documentationBase(): string;
   /** It has been spawned; it may never be ready. */
   onProcess(process: WorkerdProcess): void;
@@ -28,7 +31,7 @@ export class Live {
   readonly process: WorkerdProcess;
   readonly tokens: ProcessTokens;
   readonly traffic: Traffic;
-  readonly startedAtMs = Date.now();
+  readonly startedAtMs: number;
   readonly maxDescriptors: number;
   readonly #servers: ProcessServers;
   readonly #options: LiveOptions;
@@ -36,7 +39,10 @@ export class Live {
   death: Death | null = null;
   /** Its end was asked for. */
   ending = false;
+  /** Another process has taken its place; it only finishes what it has. */
+  retired = false;
   #cpuMs = 0;
+  #released = false;
 
   constructor(
     options: LiveOptions,
@@ -46,12 +52,17 @@ export class Live {
     servers: ProcessServers,
   ) {
     this.#options = options;
+    this.startedAtMs = options.clock();
     this.program = options.program;
     this.process = process;
     this.tokens = tokens;
     this.traffic = traffic;
     this.#servers = servers;
     this.maxDescriptors = maxDescriptorsOf(process.pid);
+  }
+
+  get maxSockets(): number {
+    return Math.min(limits.sockets, Math.floor(this.maxDescriptors * limits.socketShare));
   }
 
   /** Ends the process at once for what it did. */
@@ -84,6 +95,8 @@ export class Live {
 
   /** After the end of the process: whatever still waits for it is told. */
   release(): void {
+    if (this.#released) return;
+    this.#released = true;
     this.reportCpu();
     this.traffic.lose();
     this.#servers.close();
@@ -94,11 +107,14 @@ export class Live {
 export async function startLive(options: LiveOptions): Promise<Live> {
   const { key, program, log } = options;
   const tokens = newTokens(program);
+  // By its directory a start of Ambit sees that there are programs here.
+  await mkdir(programDir(options.dataDir, key), { recursive: true, mode: 0o711 });
   const process = await startProcess({
     key,
     configText: (paths) => configOf(program, paths, tokens),
     dataDir: options.dataDir,
-    storage: "own",
+    // Functions store nothing: two of their processes may run while one takes over from the other.
+    storage: program.kind === "actors" ? "own" : "empty",
     memoryBytes: program.memoryBytes,
     log,
     sockets: socketsOf(program),

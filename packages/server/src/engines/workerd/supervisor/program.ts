@@ -19,6 +19,7 @@ import {
   type ProgramEvent,
   type ProgramState,
 } from "./program-state.ts";
+import { Retired } from "./retired.ts";
 
 /** What all programs of an engine share. */
 export interface ProgramContext {
@@ -39,6 +40,7 @@ export class ProgramRunner {
   readonly key: ProgramKey;
   readonly #context: ProgramContext;
   readonly #held = new Held();
+  readonly #retired = new Retired();
   #state: ProgramState = initialState;
   #live: Live | null = null;
   /** To be started next, if it is not to be asked for. */
@@ -101,10 +103,10 @@ export class ProgramRunner {
   swap(): Promise<void> {
     return this.#change(async () => {
       this.#apply({ type: "forgive" });
-      const live = this.#live;
-      if (live === null) return;
-      const program = await this.#context.ports.load(this.key);
-      if (program?.revision === live.program.revision || this.#live !== live) return;
+      const found = await this.#compare();
+      if (found === null) return;
+      const { live, program } = found;
+      if (program?.kind === "functions") return await this.#relieve(live, program);
       this.#next = program;
       this.#old = program === null ? null : live.program;
       this.#failure = null;
@@ -114,6 +116,29 @@ export class ProgramRunner {
       if (program === null) this.#serveHeld();
       if (this.#failure !== null) throw this.#failure;
     });
+  }
+
+  /** What runs and what should run; null when they are the same, or nothing runs that could be stale. */
+  async #compare(): Promise<{ live: Live; program: Program | null } | null> {
+    for (;;) {
+      while (this.#state.phase === "starting") await this.#until(() => this.#state.phase !== "starting");
+      const live = this.#live;
+      if (live === null) return null;
+      const program = await this.#context.ports.load(this.key);
+      // If it died meanwhile, what was started in its place may be the old revision again.
+      if (this.#live === live) return program?.revision === live.program.revision ? null : { live, program };
+    }
+  }
+
+  /** Without storage the new process can start beside the old one: nobody waits. */
+  async #relieve(live: Live, program: Program): Promise<void> {
+    const fresh = await this.#boot(program);
+    if (this.#live !== live || this.#closed) {
+      await fresh.end(0); // the old one died meanwhile: the next request starts what is deployed now
+      return;
+    }
+    this.#retired.retire(live, this.#context.drainMs);
+    this.#begin(fresh);
   }
 
   /** Runs `work` while no process can be there. */
@@ -146,9 +171,10 @@ export class ProgramRunner {
     this.#closed = true;
     this.#held.refuse(unavailable(1_000));
     this.#startingProcess?.kill();
+    this.#retired.hurry();
     return this.#change(async () => {
       const live = this.#live;
-      await this.#stop("sleep", drainMs);
+      await Promise.all([this.#stop("sleep", drainMs), this.#retired.gone()]);
       live?.traffic.cut();
       this.#context.setAlarm(this.key, null);
       const dir = programDir(this.#context.dataDir, this.key);
@@ -283,10 +309,11 @@ export class ProgramRunner {
   #onExit(live: Live, stderr: string): void {
     this.#context.monitor.remove(live);
     if (this.#live === live) this.#live = null;
-    if (live.ending) return;
-    const lost = live.traffic.underWay();
+    if (live.ending && live.death === null) return;
+    const lost = live.traffic.casualties();
     live.release();
     this.#context.ports.onDeath(this.key, live.death ?? "crashed", lost, stderr);
+    if (live.retired) return;
     this.#apply({ type: "died" });
     this.#serveHeld();
     this.#wakeLater();

@@ -1,6 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { receiveLogs } from "./callbacks.js";
-import { cut, exceptionOf, MAX_EXCEPTIONS, MAX_LINE_CHARS, MAX_LINES, omitted, pathOf } from "./log-text.js";
+import {
+  cut,
+  exceptionOf,
+  MAX_EXCEPTIONS,
+  MAX_LINE_CHARS,
+  MAX_LINES,
+  omitted,
+  pathOf,
+  withoutOurs,
+} from "./log-text.js";
 import { add, count, FLUSH_MS, take } from "./tail-batch.js";
 import { name as unit } from "./unit.js";
 
@@ -50,13 +59,18 @@ export function answered(status, failed) {
 export function thrown(error) {
   const run = current.getStore();
   if (run === undefined || run.exceptions.length >= MAX_EXCEPTIONS) return;
-  const atMs = Date.now();
-  run.exceptions.push(
-    error instanceof Error
-      ? exceptionOf(error.name, error.message, framesOf(error.stack), atMs)
-      : exceptionOf("Error", text(error), null, atMs),
-  );
+  run.exceptions.push(readException(error, Date.now()));
   tell(run);
+}
+
+/** Anything can be thrown, also what throws when looked at. */
+function readException(error, atMs) {
+  try {
+    if (error instanceof Error) return exceptionOf(error.name, error.message, framesOf(error.stack), atMs);
+  } catch {
+    return exceptionOf("Error", "An error that can't be read.", null, atMs);
+  }
+  return exceptionOf("Error", text(error), null, atMs);
 }
 
 /** A stack without what stands before its first frame: name and message are told apart. */
@@ -81,11 +95,11 @@ addEventListener("unhandledrejection", (event) => thrown(event.reason));
 
 function text(value) {
   if (typeof value === "string") return value;
-  if (value instanceof Error) return value.stack || String(value);
-  if (typeof value !== "object" || value === null)
-    return typeof value === "bigint" ? `${value}n` : String(value);
   try {
-    return JSON.stringify(value, plain);
+    if (value instanceof Error) return withoutOurs(value.stack || String(value));
+    if (typeof value !== "object" || value === null)
+      return typeof value === "bigint" ? `${value}n` : String(value);
+    return JSON.stringify(value, plain) ?? String(value);
   } catch {
     return Object.prototype.toString.call(value);
   }

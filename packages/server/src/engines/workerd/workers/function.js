@@ -61,8 +61,16 @@ function failed(error, context) {
   if (!context.isVerbose()) {
     return Response.json({ error: "The function failed.", request_id: context.request.id }, { status: 500 });
   }
-  const isError = error instanceof Error;
-  const body = { error: isError ? error.message : String(error) };
-  if (isError && typeof error.stack === "string") body.stack = withoutOurs(error.stack);
-  return Response.json(body, { status: 500 });
+  return Response.json(told(error), { status: 500 });
+}
+
+/** Anything can be thrown, also what throws when looked at. */
+function told(error) {
+  try {
+    if (!(error instanceof Error)) return { error: String(error) };
+    const { message, stack } = error;
+    return typeof stack === "string" ? { error: message, stack: withoutOurs(stack) } : { error: message };
+  } catch {
+    return { error: "Something was thrown that can't be read." };
+  }
 }

@@ -14,6 +14,10 @@ const tries = {
   text: () => "text", none: () => undefined, null: () => null, list: () => [1, { a: 2 }], big: () => 1n,
   response: () => new Response("made", { status: 201, headers: { "x-mine": "1" } }),
   throws: () => { throw new TypeError("secret detail"); },
+  throwsOdd: () => { throw Object.create(null); },
+  throwsTrap: () => { const e = new Error(); for (const key of ["message", "name", "stack"]) Object.defineProperty(e, key, { get() { throw 1; } }); throw e; },
+  logsTrap: () => { console.log({ get a() { throw 1; } }, Object.create(null), () => 1); return "fine"; },
+  modules: async () => { const got = []; for (const name of ["node:fs", "node:net", "node:child_process", "node:buffer", "node:vm"]) await import(name).then(() => got.push(name), () => {}); return got; },
   throwsText: async () => { throw "just text"; },
   echo: (request) => new Response(request.body, { headers: { "x-type": request.headers.get("content-type") } }),
   stream: () => new Response(ReadableStream.from(["a", "b", "c"].map((text) => new TextEncoder().encode(text)))),
@@ -114,6 +118,10 @@ describe("what a function is told", () => {
   });
 });
 
+it("node's modules are not there", async () => {
+  expect((await ask("modules")).json()).toEqual([]);
+});
+
 describe("entries", () => {
   it("may be a default export", async () => {
     expect((await running.function("default")).json()).toEqual(["GET", null]);
@@ -157,10 +165,18 @@ describe("failures", () => {
     const answer = await ask("throws", { verbose: true });
     expect(answer.status).toBe(500);
     expect(answer.json().error).toBe("secret detail");
-    expect(answer.json().stack).toMatch(/^TypeError: secret detail\n\s+at .*lab\.js:10:\d+/);
+    expect(answer.json().stack).toMatch(/^TypeError: secret detail\n\s+at .*lab\.js:\d+:\d+/);
     expect(answer.json().stack).not.toContain("ambit/");
     expect((await ask("throwsText", { verbose: true })).json()).toEqual({ error: "just text" });
     expect((await ask("big", { verbose: true })).json().error).toMatch(/BigInt/);
+  });
+
+  it("stand whatever is thrown or logged", async () => {
+    for (const name of ["throwsOdd", "throwsTrap"]) {
+      const answer = await ask(name, { verbose: true });
+      expect([answer.status, answer.json().error]).toEqual([500, "Something was thrown that can't be read."]);
+    }
+    expect((await ask("logsTrap", { verbose: true })).body).toBe('"fine"');
   });
 
   it("tell others only where to look", async () => {

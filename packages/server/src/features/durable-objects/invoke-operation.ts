@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { actorHeaders } from "../../engines/workerd/headers.ts";
+import { hostOf } from "../../kernel/app-host.ts";
+import { errors } from "../../kernel/errors.ts";
+import { appOperation } from "../../kernel/operation.ts";
+import { dataOf, givenBody, givenHeaders, headersByName, readAnswer } from "../runtime/service.ts";
+import { servingClassOf } from "./context.ts";
+import { limits } from "./limits.ts";
+import { INSTANCES_TOOL as TOOL } from "./operations.ts";
+import type { ActorParts } from "./service.ts";
+import { appId, className } from "./views.ts";
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+
+const output = z.object({
+  status: z.number().describe("HTTP status the instance answered with"),
+  headers: z.record(z.string(), z.string()),
+  body: z.unknown().describe("JSON value, or text"),
+  duration_ms: z.number(),
+});
+
+/** `durable_objects.invoke`: one request to an instance by the key that asks for it, whatever its access mode. */
+export const invokeOperation = ({ context, service }: ActorParts) =>
+  appOperation({
+    name: "durable_objects.invoke",
+    title: "Call an instance",
+    summary:
+      "Sends one HTTP request to an instance, which comes to be by it, and shows the answer: status, headers, body. It runs for the calling key.",
+    input: z.object({
+      app_id: appId,
+      name: className,
+      instance: z
+        .string()
+        .min(1)
+        .max(limits.instanceNameBytes)
+        .describe("Name of the instance, such as lobby"),
+      method: z.enum(METHODS).optional().describe("Default POST"),
+      path: z
+        .string()
+        .max(2_000)
+        .optional()
+        .describe("Path and query after the instance, such as /messages?limit=10"),
+      body: z.unknown().optional().describe("JSON value; a text is sent as it is"),
+      headers: z.record(z.string(), z.string()).optional().describe("Further request headers"),
+    }),
+    output,
+    right: "develop",
+    risk: "execute",
+    idempotent: false,
+    whilePaused: false,
+    secretFields: ["body", "headers"],
+    errors: ["RUNTIME_UNAVAILABLE", "RUNTIME_STOPPED", "RUNTIME_TIMEOUT", "RUNTIME_ELSEWHERE"],
+    audit: {
+      category: "function",
+      action: "invoke",
+      resourceType: "durable_object_instance",
+      resourceId: ({ name, instance }) => `${name}/${instance}`.slice(0, 500),
+    },
+    http: { method: "POST", path: "/v1/:app_id/durable-objects/:name/instances/:instance/invoke" },
+    mcp: { tool: TOOL, action: "invoke" },
+    async run({ app, principal, signal }, input) {
+      const { name } = await servingClassOf(context, app.id, input.name);
+      const actor = await service.find(app.id, name);
+      if (actor === null) throw errors.RESOURCE_NOT_FOUND({ message: `There is no class ${name}.` });
+      const { instance, method = "POST", body } = input;
+      const { publicUrl, config } = context.platform;
+      const host = hostOf({ publicUrl: publicUrl(), baseDomain: config.baseDomain }, app);
+      const startedAt = performance.now();
+      const answer = await service.call(
+        {
+          ...{ actor, instance, principal, method, internalCaller: null, loopDepth: 0 },
+          path: `/_do/${name}/${encodeURIComponent(instance)}${restOf(input.path ?? "")}`,
+          headers: [
+            ...givenHeaders(host, Object.entries(input.headers ?? {}), body),
+            ...[actorHeaders.callerType, "service_key"],
+            ...(principal.kind === "key" ? [actorHeaders.callerKey, principal.keyId] : []),
+          ],
+          body: givenBody(method, body),
+          timeoutMs: limits.invokeMs,
+        },
+        signal,
+      );
+      const held = { ...answer, body: await readAnswer(answer) };
+      return {
+        status: held.status,
+        headers: headersByName(held.headers),
+        body: dataOf(held),
+        duration_ms: Math.round(performance.now() - startedAt),
+      };
+    },
+  });
+
+/** The path below the instance, resolved, so that it can't lead out of it. */
+function restOf(path: string): string {
+  const { pathname, search } = new URL(path.startsWith("/") ? `.${path}` : `./${path}`, "http://instance/");
+  return `${pathname === "/" ? "" : pathname}${search}`;
+}
