@@ -64,8 +64,10 @@ export class ChatRoom extends DurableObject {
     this.#tell({ type: "message", message });
   }
 
-  override webSocketClose(socket: WebSocket): void {
+  override webSocketClose(socket: WebSocket, code: number): void {
     this.#left(socket);
+    // Answers the client's closing; without it the client waits for the answer.
+    socket.close(code === 1005 || code === 1006 ? 1000 : code);
   }
 
   override webSocketError(socket: WebSocket): void {

@@ -83,9 +83,14 @@ export function functionService(unit: FunctionUnit, program: Program): string {
     esModule("ambit/logs.js", workerModule("function-log.js")),
     esModule("ambit/tail-batch.js", workerModule("tail-batch.js")),
   );
-  // The asynchronous context, and nothing else of node's.
-  const context = 'compatibilityFlags = ["nodejs_als"]';
-  return userService(`fn-${unit.name}`, modules, [...bindings, serviceBinding(LOGS, "logs")], [context]);
+  return userService(
+    `fn-${unit.name}`,
+    modules,
+    [...bindings, serviceBinding(LOGS, "logs")],
+    [],
+    // The asynchronous context, and nothing else of node's.
+    ["nodejs_als"],
+  );
 }
 
 /** What the router calls a class: its name in URLs. */
@@ -126,10 +131,14 @@ function userService(
   modules: readonly string[],
   bindings: readonly string[],
   more: readonly string[],
+  flags: readonly string[] = [],
 ): string {
+  // While a module starts, `eval` would reach `import()`, and through it our own modules with their secrets.
+  const allFlags = ["disallow_eval_during_startup", ...flags].map((flag) => `"${flag}"`).join(", ");
   const parts = [
     `modules = [\n${modules.join(",\n")}]`,
     `compatibilityDate = "${COMPATIBILITY_DATE}"`,
+    `compatibilityFlags = [${allFlags}]`,
     `bindings = [${[...bindings, serviceBinding(CALLBACKS, "ambit")].join(", ")}]`,
     'globalOutbound = "egress"',
     ...more,
