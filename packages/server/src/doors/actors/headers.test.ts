@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ANONYMOUS, type KeyPrincipal, type UserPrincipal } from "../../kernel/principal.ts";
-import { requestHeaders, responseHeaders } from "./headers.ts";
+import { requestHeaders } from "./headers.ts";
 
 const options = {
   requestId: "r1",
@@ -87,30 +87,5 @@ describe("what user code is told", () => {
     expect(requestHeaders(sent, options).join().toLowerCase()).not.toMatch(
       /x-hop|chunked|trailers|connection,/,
     );
-  });
-});
-
-describe("what a caller is told", () => {
-  const answer = ["Set-Cookie", "a=b", "Clear-Site-Data", '"*"', "X-Own", "1", "Content-Type", "text/html"];
-  const plain = { requestId: "r1", ownHost: false, ours: new Set<string>() };
-  it("can't act for a foreign origin", () => {
-    const told = responseHeaders([...answer, "Content-Security-Policy", "default-src 'self'"], plain);
-    expect(told.join()).not.toMatch(/a=b|clear-site/i);
-    expect(valuesOf(told, "content-security-policy")).toEqual(["default-src 'self'", "sandbox"]);
-    expect(valuesOf(told, "x-content-type-options")).toEqual(["nosniff"]);
-    expect(valuesOf(told, "x-own")).toEqual(["1"]);
-  });
-  it("keeps the app's own host name to the app", () => {
-    const told = responseHeaders(answer, { ...plain, ownHost: true });
-    expect(valuesOf(told, "set-cookie")).toEqual(["a=b"]);
-    expect(valuesOf(told, "content-security-policy")).toEqual([]);
-    expect(valuesOf(told, "x-content-type-options")).toEqual(["nosniff"]);
-  });
-  it("has each CORS header once: Ambit's, where it set one", () => {
-    const cors = ["Access-Control-Allow-Origin", "*", "Vary", "Accept"];
-    expect(valuesOf(responseHeaders(cors, plain), "access-control-allow-origin")).toEqual(["*"]);
-    const told = responseHeaders(cors, { ...plain, ours: new Set(["access-control-allow-origin", "vary"]) });
-    expect(valuesOf(told, "access-control-allow-origin")).toEqual([]);
-    expect(valuesOf(told, "vary")).toEqual(["Accept"]);
   });
 });

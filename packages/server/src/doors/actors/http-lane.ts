@@ -4,6 +4,7 @@ import { decideActorAccess } from "../../features/durable-objects/service.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import type { HttpLane } from "../http/lanes.ts";
 import { applyRawCors, sendRawError } from "../http/raw.ts";
+import { userAnswerHeaders } from "../http/user-answer.ts";
 import {
   type ActorDoorDeps,
   addressOf,
@@ -14,9 +15,8 @@ import {
   refuseBlamed,
   resolveCaller,
 } from "./admission.ts";
-import type { ActorEngine } from "./engine-port.ts";
 import { type Admitted, exchangeFor, invocationOf } from "./exchange.ts";
-import { holdsPlatformKey, mayHoldPlatformKey, responseHeaders } from "./headers.ts";
+import { holdsPlatformKey, mayHoldPlatformKey } from "./headers.ts";
 import { createInFlight } from "./in-flight.ts";
 import { limits } from "./limits.ts";
 import { isActorUrl, readActorUrl } from "./path.ts";
@@ -100,9 +100,7 @@ async function forward(
     query: withoutKeys(target.query),
     body: hasBody(request) ? request : null,
   });
-  const names = response.getHeaderNames();
-  const ours = names.length === 0 ? NONE : new Set(names);
-  const engine: ActorEngine = runtime.engine;
+  const { engine } = runtime;
   runtime.invocations.begin(invocationOf(admitted, exchange, nowMs));
   actors.saw(found.id, target.instance, nowMs);
   const outcome = await engine.forward(
@@ -110,7 +108,7 @@ async function forward(
     { kind: "actor", unit: found.name },
     exchange,
     response,
-    { onHeaders: (_status, headers) => responseHeaders(headers, { requestId, ownHost, ours }) },
+    { onHeaders: (_status, headers) => userAnswerHeaders(headers, { requestId, ownHost }) },
   );
   runtime.invocations.end(requestId, outcome);
 }
@@ -120,8 +118,6 @@ const withoutKeys = (query: string | null): string | null =>
   query !== null && mayHoldPlatformKey(query)
     ? withoutParameters(query, (_, value) => holdsPlatformKey(value))
     : query;
-
-const NONE: ReadonlySet<string> = new Set();
 
 /** RFC 9112 §6: a request has a body when one of these says so. */
 const hasBody = ({ headers }: IncomingMessage): boolean =>

@@ -7,6 +7,7 @@ import { newUuid } from "../../kernel/ids.ts";
 import type { App } from "../../kernel/operation.ts";
 import { originAllowed } from "../http/cors.ts";
 import { toAmbitError } from "../http/errors.ts";
+import { userAnswerHeaders } from "../http/user-answer.ts";
 import { refuseUpgrade } from "../websocket/refusal.ts";
 import type { UpgradeLane } from "../websocket/upgrades.ts";
 import {
@@ -20,14 +21,10 @@ import {
   resolveCaller,
 } from "./admission.ts";
 import { type Credential, readCredential, withoutCredential } from "./credentials.ts";
-import type { ActorEngine } from "./engine-port.ts";
 import { type Admitted, exchangeFor, invocationOf } from "./exchange.ts";
-import { responseHeaders } from "./headers.ts";
 import { limits } from "./limits.ts";
 import { type ActorPath, isActorUrl, readActorUrl } from "./path.ts";
 import type { ActorSocket, ActorSockets } from "./sockets.ts";
-
-const NO_HEADERS: ReadonlySet<string> = new Set();
 
 /** Serves WebSockets of `/v1/<app>/do/<class>/<instance>[/…]`. A refusal is an HTTP answer. */
 export function createActorUpgradeLane(deps: ActorDoorDeps, sockets: ActorSockets): UpgradeLane {
@@ -158,7 +155,7 @@ async function connect(
   sockets.add(entry);
   runtime.invocations.begin(invocationOf(admitted, exchange, nowMs));
   actors.saw(found.id, target.instance, nowMs);
-  const engine: ActorEngine = runtime.engine;
+  const { engine } = runtime;
   try {
     const outcome = await engine.upgrade(
       `${app.id}/actors`,
@@ -168,7 +165,7 @@ async function connect(
       head,
       {
         ...(seen.select === undefined ? {} : { selectProtocol: seen.select }),
-        onHeaders: (_status, headers) => responseHeaders(headers, { requestId, ownHost, ours: NO_HEADERS }),
+        onHeaders: (_status, headers) => userAnswerHeaders(headers, { requestId, ownHost }),
         signal: over.signal,
       },
     );

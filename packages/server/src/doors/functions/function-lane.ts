@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Outcome } from "../../engines/workerd/types.ts";
+import type { OnHeaders, Outcome } from "../../engines/workerd/types.ts";
 import {
   type AppFunctions,
   decideInvoke,
@@ -14,10 +14,10 @@ import { limits as kernelLimits } from "../../kernel/limits.ts";
 import { ANONYMOUS, type Principal } from "../../kernel/principal.ts";
 import type { HttpLane } from "../http/lanes.ts";
 import { applyRawCors, sendRawError } from "../http/raw.ts";
+import { userAnswerHeaders } from "../http/user-answer.ts";
 import { streamedBody } from "./body.ts";
 import { addressOf, type FunctionDoorDeps } from "./deps.ts";
 import { requestHeaders } from "./headers.ts";
-import { sealAnswer } from "./seal.ts";
 import { type FunctionUrl, isUnder, readUrl, withoutKeys } from "./url.ts";
 
 /**
@@ -145,8 +145,8 @@ function run(deps: FunctionDoorDeps, { response, ownHost }: Visit, call: Functio
     timedOutAt = performance.now() - startedAt;
     sendTimeout(deps, response, route, requestId, timedOutAt);
   }, route.timeoutMs);
-  sealAnswer(response, requestId, ownHost);
-  engine.forward(route.key, route.target, exchange, response).then(
+  const onHeaders: OnHeaders = (_status, headers) => userAnswerHeaders(headers, { requestId, ownHost });
+  engine.forward(route.key, route.target, exchange, response, { onHeaders }).then(
     (outcome) => {
       clearTimeout(timer);
       calls.finish(

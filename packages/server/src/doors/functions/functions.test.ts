@@ -56,7 +56,7 @@ describe("a deployed function", () => {
       "content-type": "text/html", "set-cookie": "a=1", "x-ambit-x": "1", "content-security-policy": "default-src *" } });`;
     await stage.deploy(app, "page", code, { triggers: http("none") });
     const onApi = await stage.call(at("page"));
-    expect(onApi.headers.get("content-security-policy")).toBe("sandbox");
+    expect(onApi.headers.get("content-security-policy")).toBe("default-src *, sandbox");
     expect(onApi.headers.get("x-content-type-options")).toBe("nosniff");
     expect(onApi.headers.get("set-cookie")).toBeNull();
     expect(onApi.headers.get("x-ambit-x")).toBeNull();

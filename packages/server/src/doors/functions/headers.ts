@@ -62,35 +62,3 @@ function nominatedBy(value: string, before: string[] | null): string[] | null {
     .filter((name) => name !== "host" && name !== "content-length");
   return [...(before ?? []), ...names];
 }
-
-/** Answer headers by which a page could reach beyond its own answer: on a host name that others share, not for it. */
-const NOT_ON_API = new Set([
-  "set-cookie",
-  "set-cookie2",
-  "clear-site-data",
-  "service-worker-allowed",
-  "strict-transport-security",
-  "alt-svc",
-  "nel",
-  "report-to",
-  "reporting-endpoints",
-  "access-control-allow-credentials",
-  "content-security-policy",
-  "x-content-type-options",
-  "origin-agent-cluster",
-]);
-
-/** Whether user code may not say this; `name` is in lower case. */
-export const isForbidden = (name: string, ownHost: boolean): boolean =>
-  name === "x-request-id" || name.startsWith("x-ambit-") || (!ownHost && NOT_ON_API.has(name));
-
-/** The headers of an answer as the caller gets them, flat. Pure. */
-export function answerHeaders(headers: readonly string[], requestId: string, ownHost: boolean): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!isForbidden(headers[i]!.toLowerCase(), ownHost)) kept.push(headers[i]!, headers[i + 1]!);
-  }
-  kept.push("x-request-id", requestId);
-  if (!ownHost) kept.push("content-security-policy", "sandbox", "x-content-type-options", "nosniff");
-  return kept;
-}

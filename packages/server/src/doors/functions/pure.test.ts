@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answerHeaders, requestHeaders } from "./headers.ts";
+import { requestHeaders } from "./headers.ts";
 import { isUnder, readUrl, withoutKeys } from "./url.ts";
 
 describe("URLs", () => {
@@ -55,24 +55,5 @@ describe("request headers", () => {
       "A",
       "1",
     ]);
-  });
-});
-
-describe("answer headers", () => {
-  it("can't speak for a host name that apps share", () => {
-    const given = [
-      "Content-Type",
-      "text/html",
-      "Set-Cookie",
-      "a=1",
-      "Content-Security-Policy",
-      "script-src *",
-    ];
-    const api = answerHeaders([...given, "X-Ambit-Secret", "1", "X-Request-Id", "theirs"], "r1", false);
-    expect(api).toEqual([
-      ...["Content-Type", "text/html", "x-request-id", "r1", "content-security-policy", "sandbox"],
-      ...["x-content-type-options", "nosniff"],
-    ]);
-    expect(answerHeaders(given, "r1", true)).toEqual([...given, "x-request-id", "r1"]);
   });
 });

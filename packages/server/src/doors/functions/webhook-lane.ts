@@ -5,9 +5,10 @@ import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import type { HttpLane } from "../http/lanes.ts";
 import { sendRawError } from "../http/raw.ts";
+import { userAnswerHeaders } from "../http/user-answer.ts";
 import { heldBody } from "./body.ts";
 import { addressOf, type FunctionDoorDeps } from "./deps.ts";
-import { answerHeaders, requestHeaders } from "./headers.ts";
+import { requestHeaders } from "./headers.ts";
 import { isUnder, readUrl } from "./url.ts";
 
 const DUPLICATE = '{"ok":true,"duplicate":true}';
@@ -61,6 +62,6 @@ async function answer(
     return;
   }
   const { requestId } = answered;
-  response.writeHead(answered.status, answerHeaders(answered.headers, requestId, ownHost));
+  response.writeHead(answered.status, userAnswerHeaders(answered.headers, { requestId, ownHost }));
   pipeline(answered.body, response, () => {});
 }

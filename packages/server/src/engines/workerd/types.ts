@@ -68,12 +68,22 @@ export interface Exchange {
   readonly timeoutMs: number | null;
 }
 
+/** Changes the headers of user code's answer before the caller gets them; flat lists. */
+export type OnHeaders = (status: number, headers: readonly string[]) => string[];
+
+/** How an exchange is answered. */
+export interface ForwardOptions {
+  readonly onHeaders?: OnHeaders;
+}
+
 /** How an upgrade is answered. */
 export interface UpgradeOptions {
   /** Named in the answer when the client offered sub-protocols and user code chose none. */
   readonly selectProtocol?: string;
-  /** Flat; put on an answer that is no upgrade, instead of what user code says under these names. */
-  readonly answerHeaders?: readonly string[];
+  /** Of an answer that is no upgrade. */
+  readonly onHeaders?: OnHeaders;
+  /** Aborted when the connection may not stand any more: closed with 1008 and the reason's message. */
+  readonly signal?: AbortSignal;
 }
 
 /** How a forwarded request ended. */
@@ -215,7 +225,13 @@ export interface WorkerdEngine {
    */
   swap(key: ProgramKey): Promise<void>;
   /** Sends a request and streams the answer into `response`; starts the program if it sleeps. Never rejects. */
-  forward(key: ProgramKey, target: Target, exchange: Exchange, response: ServerResponse): Promise<Outcome>;
+  forward(
+    key: ProgramKey,
+    target: Target,
+    exchange: Exchange,
+    response: ServerResponse,
+    options?: ForwardOptions,
+  ): Promise<Outcome>;
   /** Sends a request for a caller inside Ambit. Rejects with the errors of `errors.ts`. */
   request(key: ProgramKey, target: Target, exchange: Exchange, signal?: AbortSignal): Promise<Answer>;
   /** Connects a client's socket that asked for an upgrade. Resolves when the connection is over; never rejects. */

@@ -23,6 +23,8 @@ const UNIT_NAME = /^[a-z0-9][a-z0-9_-]*$/i;
 export function renderConfig(program: Program, paths: ProcessPaths, tokens: ProcessTokens): string {
   checkNames(program);
   const services = [
+    // Without one of this name workerd adds its own, which wants the host's certificates and the network.
+    '(name = "internet", network = (allow = []))',
     routerService(program, tokens),
     ...(program.logs ? [external("logs", paths, SOCKETS.tail, "host")] : []),
     ...(program.logs && program.actors.length > 0 ? [tailService()] : []),

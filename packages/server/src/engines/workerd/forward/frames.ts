@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+
 /** Follows a stream of WebSocket frames by their headers, to know where one ends and the next begins. */
 export class FrameCursor {
   /** Bytes of the payload that are still to come. */
@@ -53,10 +55,14 @@ function headerBytes(second: number): number {
 
 /** What clients are told when the process behind their socket goes away; they may connect again at once. */
 export const SERVICE_RESTART = 1012;
+/** What they are told when they may not be connected (any more). */
+export const POLICY_VIOLATION = 1008;
 
 /** An unmasked close frame, as a server sends it. */
 export function closeFrame(code: number, reason: string): Buffer {
-  const text = Buffer.from(reason).subarray(0, 123);
+  let text = Buffer.from(reason).subarray(0, 123);
+  // Cut in the middle of a character, it would be no UTF-8.
+  if (!isUtf8(text)) text = Buffer.from(reason.slice(0, 30));
   const frame = Buffer.alloc(4 + text.length);
   frame[0] = 0x88;
   frame[1] = 2 + text.length;

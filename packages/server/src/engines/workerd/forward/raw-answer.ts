@@ -20,17 +20,10 @@ export function switchingHead(head: AnswerHead, protocol: string | null): string
 }
 
 /** A plain answer instead of an upgrade; its body ends where the connection does, unless it says its length. */
-export function plainHead(head: AnswerHead, extra: readonly string[]): string {
+export function plainHead(head: AnswerHead): string {
   let text = `HTTP/1.1 ${head.status} ${head.reason || STATUS_CODES[head.status] || "Unknown"}\r\n`;
-  const taken = new Set<string>();
-  for (let at = 0; at < extra.length; at += 2) {
-    taken.add(extra[at]!.toLowerCase());
-    text += `${extra[at]}: ${extra[at + 1]}\r\n`;
-  }
-  for (let at = 0; at < head.headers.length; at += 2) {
-    if (!taken.has(head.headers[at]!.toLowerCase()))
-      text += `${head.headers[at]}: ${head.headers[at + 1]}\r\n`;
-  }
+  for (let at = 0; at < head.headers.length; at += 2)
+    text += `${head.headers[at]}: ${head.headers[at + 1]}\r\n`;
   return `${text}Connection: close\r\n\r\n`;
 }
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { AmbitError } from "../../../kernel/errors.ts";
 import { limits } from "../limits.ts";
+import type { OnHeaders } from "../types.ts";
 import type { AnswerHead } from "./answer-head.ts";
 import type { Sink } from "./sink.ts";
 
@@ -11,13 +12,17 @@ const SHARED = new Set(["vary", "set-cookie"]);
 export class ResponseSink implements Sink {
   readonly #response: ServerResponse;
   readonly #documentationBase: string;
+  readonly #requestId: string;
+  readonly #onHeaders: OnHeaders | undefined;
   /** A head that waits for the first chunk, to leave in the same write. */
   #pending: AnswerHead | null = null;
   #full = false;
   /** Called when the caller has taken what was written, after `onBody` said false. */
   onRoom: () => void = () => {};
 
-  constructor(response: ServerResponse, documentationBase: string) {
+  constructor(response: ServerResponse, documentationBase: string, requestId: string, onHeaders?: OnHeaders) {
+    this.#onHeaders = onHeaders;
+    this.#requestId = requestId;
     this.#response = response;
     this.#documentationBase = documentationBase;
   }
@@ -77,6 +82,7 @@ export class ResponseSink implements Sink {
     for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
     response.setHeader("Content-Type", "application/json; charset=utf-8");
     response.setHeader("X-Content-Type-Options", "nosniff");
+    response.setHeader("X-Request-Id", this.#requestId);
     response.setHeader("Content-Length", Buffer.byteLength(body));
     response.writeHead(error.status);
     response.end(body);
@@ -88,7 +94,7 @@ export class ResponseSink implements Sink {
 
   #begin(head: AnswerHead): void {
     const response = this.#response;
-    const headers = head.headers as string[];
+    const headers = this.#onHeaders?.(head.status, head.headers) ?? (head.headers as string[]);
     const own = response.getHeaderNames();
     if (own.length === 0) {
       response.writeHead(head.status, head.reason, headers);

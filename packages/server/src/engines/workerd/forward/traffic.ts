@@ -5,7 +5,7 @@ import { AmbitError, errors } from "../../../kernel/errors.ts";
 import { functionSocket, SOCKETS } from "../config/index.ts";
 import { workerdErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { Answer, Exchange, Outcome, Program, Target, UpgradeOptions } from "../types.ts";
+import type { Answer, Exchange, ForwardOptions, Outcome, Program, Target, UpgradeOptions } from "../types.ts";
 import { Delivery } from "./delivery.ts";
 import { Pool } from "./pool.ts";
 import { BadRequestHead } from "./request-head.ts";
@@ -101,8 +101,13 @@ export class Traffic {
   }
 
   /** Streams the answer into `response`. Throws for what can't be sent at all; never rejects. */
-  forward(target: Target, exchange: Exchange, response: ServerResponse): Promise<Outcome> {
-    const sink = new ResponseSink(response, this.#documentationBase());
+  forward(
+    target: Target,
+    exchange: Exchange,
+    response: ServerResponse,
+    { onHeaders }: ForwardOptions = {},
+  ): Promise<Outcome> {
+    const sink = new ResponseSink(response, this.#documentationBase(), exchange.requestId, onHeaders);
     return new Promise((resolve, reject) => {
       const delivery = this.#begin(target, exchange, sink, resolve, reject);
       if (delivery === null) return;

@@ -6,7 +6,7 @@ import { limits } from "../limits.ts";
 import type { Exchange, Outcome, UpgradeOptions } from "../types.ts";
 import type { AnswerHead } from "./answer-head.ts";
 import { AnswerParser } from "./answer-parser.ts";
-import { closeFrame, FrameCursor, SERVICE_RESTART } from "./frames.ts";
+import { closeFrame, FrameCursor, POLICY_VIOLATION, SERVICE_RESTART } from "./frames.ts";
 import { errorAnswer, plainHead, switchingHead } from "./raw-answer.ts";
 import { connectReading } from "./read-buffer.ts";
 import { requestHead } from "./request-head.ts";
@@ -18,6 +18,13 @@ export interface TunnelOwner {
   onOver(tunnel: Tunnel, end: Outcome["end"]): void;
   /** The process is known to be gone or going. */
   readonly gone: boolean;
+}
+
+/** What the client is told when the connection is ended from here. */
+interface Farewell {
+  readonly code: number;
+  readonly reason: string;
+  readonly end: Outcome["end"];
 }
 
 type Phase = "handshake" | "plain" | "open" | "lost" | "closing" | "over";
@@ -40,6 +47,7 @@ export class Tunnel {
   #phase: Phase = "handshake";
   #timer: NodeJS.Timeout | null = null;
   #closeWanted = false;
+  #farewell: Farewell = { code: SERVICE_RESTART, reason: "service restart", end: "process_lost" };
   #status = 0;
   #bytesIn = 0;
   #bytesOut = 0;
@@ -79,12 +87,27 @@ export class Tunnel {
   start(): void {
     this.#upstream.write(this.#head, "latin1");
     this.#listen(this.#early);
+    const { signal } = this.#options;
+    if (signal?.aborted) this.#turnAway(signal.reason);
+    else signal?.addEventListener("abort", () => this.#turnAway(signal.reason), { once: true });
+  }
+
+  /** The client may not be connected any more. */
+  #turnAway(reason: unknown): void {
+    const why = reason instanceof Error ? reason.message : "";
+    this.#farewell = { code: POLICY_VIOLATION, reason: why, end: "answered" };
+    if (this.#phase === "handshake" || this.#phase === "plain") this.#finish("caller_gone");
+    else if (this.#phase === "lost") this.#sayFarewell();
+    else if (this.#phase === "open") {
+      this.#closeWanted = true;
+      this.#closeAtBoundary();
+    }
   }
 
   /** The process goes away: the client is told so in a proper way where the protocol allows one. */
   restart(): void {
     if (this.#phase === "handshake") this.#refuse(workerdErrors.RUNTIME_STOPPED(), "process_lost");
-    else if (this.#phase === "lost") this.#sayRestart();
+    else if (this.#phase === "lost") this.#sayFarewell();
     else if (this.#phase === "open") {
       this.#closeWanted = true;
       this.#closeAtBoundary();
@@ -158,7 +181,8 @@ export class Tunnel {
     this.#stopTimer();
     this.#status = head.status;
     this.#phase = "plain";
-    this.#client.write(plainHead(head, this.#options.answerHeaders ?? []), "latin1");
+    const headers = this.#options.onHeaders?.(head.status, head.headers) ?? head.headers;
+    this.#client.write(plainHead({ ...head, headers }), "latin1");
   }
 
   #finishPlain(): void {
@@ -190,7 +214,7 @@ export class Tunnel {
           this.#phase = "closing";
           this.#client.end();
           this.#finishSoon();
-        } else if (this.#closeWanted || this.#owner.gone) this.#sayRestart();
+        } else if (this.#closeWanted || this.#owner.gone) this.#sayFarewell();
         else {
           // Either user code dropped the socket, which is passed on as it is, or the process died: known in a moment.
           this.#phase = "lost";
@@ -203,12 +227,12 @@ export class Tunnel {
   }
 
   #closeAtBoundary(): void {
-    if (this.#phase === "open" && this.#cursor.atBoundary) this.#sayRestart();
+    if (this.#phase === "open" && this.#cursor.atBoundary) this.#sayFarewell();
   }
 
-  #sayRestart(): void {
+  #sayFarewell(): void {
     this.#stopTimer();
-    this.#end = "process_lost";
+    this.#end = this.#farewell.end;
     this.#phase = "closing";
     this.#upstream.destroy();
     if (!this.#cursor.atBoundary) {
@@ -216,7 +240,7 @@ export class Tunnel {
       return;
     }
     if (this.#cursor.sawClose) this.#client.end();
-    else this.#client.end(closeFrame(SERVICE_RESTART, "service restart"));
+    else this.#client.end(closeFrame(this.#farewell.code, this.#farewell.reason));
     this.#client.resume();
     this.#finishSoon();
   }

@@ -137,10 +137,15 @@ describe("an upgrade that is refused", () => {
         ),
       ),
     );
-    stand.upgradeOptions = { answerHeaders: ["Content-Security-Policy", "sandbox"] };
+    stand.upgradeOptions = {
+      onHeaders: (_status, headers) => [
+        ...headers.filter((_, at) => !/^content-security/i.test(headers[at - (at % 2)]!)),
+        ...["Content-Security-Policy", "sandbox"],
+      ],
+    };
     const answer = await handshake(stand);
     expect(answer).toContain(
-      "HTTP/1.1 403 Forbidden\r\nContent-Security-Policy: sandbox\r\nX-Why: a\r\nConnection: close\r\n\r\nno",
+      "HTTP/1.1 403 Forbidden\r\nX-Why: a\r\nContent-Security-Policy: sandbox\r\nConnection: close\r\n\r\nno",
     );
     await eventually(() => stand.traffic.sockets + stand.traffic.inFlight === 0);
   });

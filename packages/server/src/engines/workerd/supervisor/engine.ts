@@ -15,6 +15,7 @@ import type {
   Answer,
   EnginePorts,
   Exchange,
+  ForwardOptions,
   Inspection,
   Outcome,
   Program,
@@ -84,14 +85,20 @@ export class Engine implements WorkerdEngine {
     return this.#programs.get(key)?.swap() ?? Promise.resolve();
   }
 
-  forward(key: ProgramKey, target: Target, exchange: Exchange, response: ServerResponse): Promise<Outcome> {
+  forward(
+    key: ProgramKey,
+    target: Target,
+    exchange: Exchange,
+    response: ServerResponse,
+    options: ForwardOptions = {},
+  ): Promise<Outcome> {
     const traffic = this.#program(key).traffic;
     if (traffic !== null && traffic.inFlight < limits.inFlight) {
       return traffic
-        .forward(target, exchange, response)
-        .catch((error) => this.#refuse(error, response, performance.now()));
+        .forward(target, exchange, response, options)
+        .catch((error) => this.#refuse(error, exchange.requestId, response, performance.now()));
     }
-    return this.#forwardLater(key, target, exchange, response);
+    return this.#forwardLater(key, target, exchange, response, options);
   }
 
   async #forwardLater(
@@ -99,13 +106,14 @@ export class Engine implements WorkerdEngine {
     target: Target,
     exchange: Exchange,
     response: ServerResponse,
+    options: ForwardOptions,
   ): Promise<Outcome> {
     const sinceMs = performance.now();
     try {
       const traffic = await this.#running(key, exchange);
-      return await traffic.forward(target, exchange, response);
+      return await traffic.forward(target, exchange, response, options);
     } catch (error) {
-      return this.#refuse(error, response, sinceMs);
+      return this.#refuse(error, exchange.requestId, response, sinceMs);
     }
   }
 
@@ -221,9 +229,9 @@ export class Engine implements WorkerdEngine {
     return errors.INTERNAL_ERROR();
   }
 
-  #refuse(error: unknown, response: ServerResponse, sinceMs: number): Outcome {
+  #refuse(error: unknown, requestId: string, response: ServerResponse, sinceMs: number): Outcome {
     const known = this.#known(error);
-    new ResponseSink(response, this.#options.documentationBase()).refuse(known);
+    new ResponseSink(response, this.#options.documentationBase(), requestId).refuse(known);
     return refused(known, sinceMs);
   }
 }

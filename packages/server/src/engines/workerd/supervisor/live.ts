@@ -5,7 +5,7 @@ import type { Log } from "../../../kernel/log.ts";
 import { newTokens, type ProcessTokens, renderConfig } from "../config/index.ts";
 import { Traffic } from "../forward/traffic.ts";
 import { limits } from "../limits.ts";
-import { type ProcessPaths, programDir, startProcess, type WorkerdProcess } from "../process/index.ts";
+import { programDir, startProcess, type WorkerdProcess } from "../process/index.ts";
 import type { Death, EnginePorts, Program, ProgramKey } from "../types.ts";
 import { openServers, type ProcessServers } from "./servers.ts";
 
@@ -111,7 +111,7 @@ export async function startLive(options: LiveOptions): Promise<Live> {
   await mkdir(programDir(options.dataDir, key), { recursive: true, mode: 0o711 });
   const process = await startProcess({
     key,
-    configText: (paths) => configOf(program, paths, tokens),
+    configText: (paths) => renderConfig(program, paths, tokens),
     dataDir: options.dataDir,
     // Functions store nothing: two of their processes may run while one takes over from the other.
     storage: program.kind === "actors" ? "own" : "empty",
@@ -146,7 +146,7 @@ export async function tryStart(
   const tokens = newTokens(program);
   const process = await startProcess({
     key,
-    configText: (paths) => configOf(program, paths, tokens),
+    configText: (paths) => renderConfig(program, paths, tokens),
     dataDir: options.dataDir,
     storage: "empty",
     memoryBytes: program.memoryBytes,
@@ -159,13 +159,6 @@ export async function tryStart(
     process.kill();
     await process.exited;
   }
-}
-
-function configOf(program: Program, paths: ProcessPaths, tokens: ProcessTokens): string {
-  const text = renderConfig(program, paths, tokens);
-  if (text.includes('(name = "internet"')) return text;
-  // Without one of its own, workerd adds a service that wants the host's certificates and the network: it gets neither.
-  return text.replace("services = [", 'services = [\n(name = "internet", network = (allow = [])),');
 }
 
 /** In the configuration the functions' sockets are named after their order. */

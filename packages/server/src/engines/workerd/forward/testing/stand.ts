@@ -49,7 +49,7 @@ export async function openStand(behind: ((socket: net.Socket) => void) | http.Se
     const target = { kind: "actor", unit: "room" } as const;
     stand.traffic.forward(target, stand.exchange(request), response).then(
       (outcome) => stand.outcomes.push(outcome),
-      (error) => new ResponseSink(response, "").refuse(error),
+      (error) => new ResponseSink(response, "", "").refuse(error),
     );
   });
   door.on("upgrade", (request, socket, head) => {
