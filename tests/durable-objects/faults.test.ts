@@ -314,16 +314,16 @@ describe("an app that takes everything", { timeout: 120_000 }, () => {
     must(await owner("GET", "/apps"));
   });
 
-  it("instances in thousands, each with its files, are served, or stopped for it", async () => {
+  it("hundreds of new instances at once, each with its files, are waited for: that is no loop", async () => {
     const other = watchOther();
     const started = performance.now();
-    const response = await fetch(at(hogApp, "x/instances?n=1500"));
+    const response = await fetch(at(hogApp, "x/instances?n=400"));
     await response.arrayBuffer();
-    console.info(`1,500 instances: ${response.status} after ${(performance.now() - started).toFixed(0)} ms`);
+    console.info(`400 new instances: ${response.status} after ${(performance.now() - started).toFixed(0)} ms`);
     await servesAgain();
     const { slowest, statuses } = await other.stop();
     console.info(`slowest answer of the other app meanwhile: ${slowest.toFixed(0)} ms`);
-    expect([200, 502, 503]).toContain(response.status);
+    expect(response.status).toBe(200);
     expect(statuses).toEqual([200]);
   });
 

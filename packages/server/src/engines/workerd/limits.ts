@@ -28,9 +28,9 @@ export const limits = {
   healthMs: 250,
   /** A process that does not answer for this long has its thread in an endless loop. */
   healthAnswerMs: 1_000,
-  /** … if it used at least this share of a processor meanwhile; else its host starves it, and it gets longer. */
-  loopCpuShare: 0.3,
-  starvedAnswerMs: 4_000,
+  /** … if the thread ran, or was ready to, for at least this share of it; else it waits for its disk, and gets longer. */
+  loopBusyShare: 0.8,
+  blockedAnswerMs: 30_000,
   /** Processes nobody talks to are looked at this often; one that used more than this meanwhile is asked. */
   idleLookMs: 1_000,
   idleCpuMs: 200,

@@ -7,6 +7,7 @@ import { defineErrors } from "../../kernel/errors.ts";
 import { type AnyOperation, appOperation, type Call, platformOperation } from "../../kernel/operation.ts";
 import { docsOperations } from "./operations.ts";
 import { createDocsService, type DocsService } from "./service.ts";
+import { topicOf } from "./topics.ts";
 
 const entries = defineErrors({
   TABLE_MISSING: { status: 404, message: "No such <table>.", remediation: "Create it & try again." },
@@ -118,6 +119,15 @@ describe("reading", () => {
     expect(text).toContain("- `tables` (string[], required): Table names");
     expect(text).toContain("- Error `TABLE_MISSING` (404): No such <table>. Create it & try again.");
     expect(await service.read("schema")).toMatch(/Policies decide.*persons only/s);
+  });
+
+  it("has the guides on functions and durable objects each under its own topic", () => {
+    expect(["functions", "runtime"].map((name) => topicOf(name, "overview"))).toEqual([
+      "functions",
+      "functions",
+    ]);
+    for (const name of ["durable-objects", "durable_objects"])
+      expect(topicOf(name, "overview")).toBe("durable-objects");
   });
 
   it("says so when there is nothing", async () => {

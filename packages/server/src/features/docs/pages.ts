@@ -48,7 +48,7 @@ export function introduction(publicUrl: string, version: string): string {
   return `# Ambit ${version}
 
 Ambit is a backend that agents build and run: Postgres tables with row-level security, live changes over WebSocket,
-end-user accounts, and a record of everything that was done.
+end-user accounts, functions and durable objects, and a record of everything that was done.
 
 ## Connect
 - MCP (Streamable HTTP, revisions 2024-11-05 to 2026-07-28): ${publicUrl}/mcp
@@ -63,6 +63,8 @@ end-user accounts, and a record of everything that was done.
 3. \`manage_rls\` action \`create_user_isolation\` keeps each end user to rows of their own. Do this before end users
    get in.
 4. \`manage_realtime\` action \`configure\` sends row changes to clients as they commit.
+5. \`deploy_function\` runs code of yours; \`manage_durable_objects\` action \`deploy\` runs code that keeps state, one
+   instance per room, user or agent, with WebSockets.
 
 ## When something fails
 Every error has \`code\`, \`message\` and \`remediation\`; the last says what to do. All codes: ${publicUrl}/docs/errors

@@ -76,6 +76,15 @@ export function threadsCpuMsOf(pid: number): number {
   return ns / 1e6;
 }
 
+/**
+ * How long the thread that runs all user code has been running or ready to run. A thread that waits for its disk does
+ * not count, one that waits for a processor does.
+ */
+export function mainThreadBusyMsOf(pid: number): number {
+  const [ranNs = 0, waitedNs = 0] = (read(`/proc/${pid}/task/${pid}/schedstat`) ?? "").split(" ").map(Number);
+  return (ranNs + waitedNs) / 1e6;
+}
+
 export function descriptorsOf(pid: number): number {
   return list(`/proc/${pid}/fd`).length;
 }

@@ -4,7 +4,15 @@ import { CONTROL_FD, LOCKED_EXIT_CODE } from "../sandbox/index.ts";
 import type { CanaryError } from "../types.ts";
 import { keepTail, readControl } from "./control.ts";
 import { OUTER_KILL_AFTER_MS, PID_POLL_MS, PID_TIMEOUT_MS, READY_TIMEOUT_MS } from "./limits.ts";
-import { childrenOf, commandOf, descriptorsOf, rssBytesOf, startTicksOf, threadsCpuMsOf } from "./proc.ts";
+import {
+  childrenOf,
+  commandOf,
+  descriptorsOf,
+  mainThreadBusyMsOf,
+  rssBytesOf,
+  startTicksOf,
+  threadsCpuMsOf,
+} from "./proc.ts";
 import { neverReady, startFailure, withoutNoise } from "./start-failure.ts";
 import type { Exit, WorkerdProcess } from "./types.ts";
 
@@ -120,6 +128,7 @@ export function handleOf(
     terminate: () => attempt(() => signal("SIGTERM")),
     kill,
     rssBytes: () => (alive() ? rssBytesOf(pid) : 0),
+    busyMs: () => (alive() ? mainThreadBusyMsOf(pid) : 0),
     cpuMs: () => {
       // A thread that ended takes its time with it.
       if (alive()) cpuMs = Math.max(cpuMs, threadsCpuMsOf(pid));

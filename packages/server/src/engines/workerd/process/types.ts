@@ -47,6 +47,8 @@ export interface WorkerdProcess {
   rssBytes(): number;
   /** CPU time of all its threads since it began; never falls, and stays at its last value once it has ended. */
   cpuMs(): number;
+  /** Time its main thread was running or ready to run, so far; that thread runs all user code. */
+  busyMs(): number;
   /** 0 once it has ended. */
   descriptors(): number;
 }

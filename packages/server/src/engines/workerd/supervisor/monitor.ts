@@ -7,7 +7,7 @@ interface Watched {
   /** Ticks since an unanswered question was sent. */
   silentTicks: number;
   asking: boolean;
-  cpuAtQuestionMs: number;
+  busyAtQuestionMs: number;
   askedAtMs: number;
   lastBegun: number;
   busyAtMs: number;
@@ -38,7 +38,7 @@ export class Monitor {
       live,
       silentTicks: 0,
       asking: false,
-      cpuAtQuestionMs: 0,
+      busyAtQuestionMs: 0,
       askedAtMs: 0,
       lastBegun: 0,
       busyAtMs: nowMs,
@@ -92,7 +92,7 @@ export class Monitor {
     watched.asking = true;
     watched.silentTicks = 0;
     watched.askedAtMs = nowMs;
-    watched.cpuAtQuestionMs = watched.live.process.cpuMs();
+    watched.busyAtQuestionMs = watched.live.process.busyMs();
     const answered = () => {
       watched.asking = false;
     };
@@ -110,8 +110,8 @@ export class Monitor {
       descriptors: thorough ? process.descriptors() : 0,
       maxDescriptors,
       silentTicks: silent ? watched.silentTicks - 1 : 0,
-      silentCpuShare: silent
-        ? (process.cpuMs() - watched.cpuAtQuestionMs) / Math.max(1, nowMs - watched.askedAtMs)
+      silentBusyShare: silent
+        ? (process.busyMs() - watched.busyAtQuestionMs) / Math.max(1, nowMs - watched.askedAtMs)
         : 0,
     });
     if (death !== null) watched.live.condemn(death);

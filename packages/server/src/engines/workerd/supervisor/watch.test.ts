@@ -8,14 +8,14 @@ const well: Vitals = {
   descriptors: 10,
   maxDescriptors: 1_000,
   silentTicks: 0,
-  silentCpuShare: 0,
+  silentBusyShare: 0,
 };
 const ticks = (ms: number) => Math.ceil(ms / limits.healthMs);
 
 describe("judge", () => {
   it("leaves a well process alone", () => {
     expect(judge(well)).toBe(null);
-    expect(judge({ ...well, silentTicks: ticks(limits.healthAnswerMs) - 1, silentCpuShare: 1 })).toBe(null);
+    expect(judge({ ...well, silentTicks: ticks(limits.healthAnswerMs) - 1, silentBusyShare: 1 })).toBe(null);
   });
 
   it("ends what takes too much", () => {
@@ -23,12 +23,12 @@ describe("judge", () => {
     expect(judge({ ...well, descriptors: 901 })).toBe("descriptors");
   });
 
-  it("ends a loop soon, and a starved process late", () => {
-    expect(judge({ ...well, silentTicks: ticks(limits.healthAnswerMs), silentCpuShare: 0.9 })).toBe(
+  it("ends a loop soon, and one that waits for its disk late", () => {
+    expect(judge({ ...well, silentTicks: ticks(limits.healthAnswerMs), silentBusyShare: 0.9 })).toBe(
       "unresponsive",
     );
-    expect(judge({ ...well, silentTicks: ticks(limits.healthAnswerMs), silentCpuShare: 0.1 })).toBe(null);
-    expect(judge({ ...well, silentTicks: ticks(limits.starvedAnswerMs), silentCpuShare: 0.1 })).toBe(
+    expect(judge({ ...well, silentTicks: ticks(limits.healthAnswerMs), silentBusyShare: 0.6 })).toBe(null);
+    expect(judge({ ...well, silentTicks: ticks(limits.blockedAnswerMs), silentBusyShare: 0.6 })).toBe(
       "unresponsive",
     );
   });
