@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { deployActor } from "../support/actors.ts";
 import { type Api, apiAs, type Person, signUp } from "../support/api.ts";
 import { must, notesApp } from "../support/app.ts";
 import { discard, type Server, startServer } from "../support/server.ts";
@@ -101,6 +102,49 @@ describe.skipIf(missing)("from a browser (apt-get install chromium)", () => {
     const answer = await page.goto(`http://${subdomain}.localhost:${port}/data/notes`);
     expect(answer?.status()).toBe(200);
     expect(await answer?.json()).toEqual([]);
+    await page.close();
+  });
+
+  it("a page joins a chat room with its token as sub-protocol, as ticket, and in the URL", async () => {
+    const code = readFileSync(new URL("../../examples/actors/chat-room.ts", import.meta.url), "utf8");
+    await deployActor(owner, appId, "chat-room", code, "authenticated");
+    const user = apiAs(server.apiUrl, ada.token);
+    const asked = { name: "chat-room", instance: "lobby" };
+    const { ticket } = must(await user("POST", `/v1/${appId}/durable-objects/tickets`, asked));
+    const page = await browser.newPage();
+    await page.goto(pageUrl());
+    const room = `${server.apiUrl.replace("http", "ws")}/v1/${appId}/do/chat-room/lobby`;
+    const join = (url: string, protocols: string[]) =>
+      page.evaluate(
+        ({ url, protocols }) =>
+          new Promise<string>((resolve) => {
+            const socket = new WebSocket(url, protocols);
+            socket.onmessage = ({ data }) => {
+              const { type, you } = JSON.parse(data);
+              if (type === "welcome") resolve(`${you.id} by ${socket.protocol || "none"}`);
+            };
+            socket.onerror = () => resolve("refused");
+          }),
+        { url, protocols },
+      );
+    expect(await join(room, ["bearer", ada.token])).toBe(`${ada.id} by bearer`);
+    expect(await join(`${room}?ticket=${ticket}`, [])).toBe(`${ada.id} by none`);
+    expect(await join(`${room}?ticket=${ticket}`, [])).toBe("refused");
+    expect(await join(`${room}?token=${ada.token}`, [])).toBe(`${ada.id} by none`);
+    expect(await join(room, [])).toBe("refused");
+    await page.close();
+  });
+
+  it("a page made by user code runs on the app's own name, and in a sandbox on the API's", async () => {
+    const html = "<!doctype html><title>before</title><script>document.title = 'ran';</script>";
+    const code = `export class Page { fetch() { return new Response(${JSON.stringify(html)}, { headers: { "content-type": "text/html" } }); } }`;
+    await deployActor(owner, appId, "page", code);
+    const page = await browser.newPage();
+    const { port } = new URL(server.apiUrl);
+    await page.goto(`http://${subdomain}.localhost:${port}/_do/page/home`);
+    expect(await page.title()).toBe("ran");
+    await page.goto(`${server.apiUrl}/v1/${appId}/do/page/home`);
+    expect(await page.title()).toBe("before");
     await page.close();
   });
 

@@ -110,7 +110,7 @@ export async function keyOfStranger(database: pg.Client): Promise<string> {
   const key = `bb_sk_${randomBytes(20).toString("hex")}`;
   const { rows } = await database.query(
     `with o as (insert into ambit.organizations (id, name) values (gen_random_uuid(), 'Strangers') returning id),
-          a as (insert into ambit.accounts (id, name) values (gen_random_uuid(), 'Stranger') returning id),
+          a as (insert into ambit.accounts (id, email) values (gen_random_uuid(), gen_random_uuid() || '@example.com') returning id),
           m as (insert into ambit.members (organization_id, account_id, role) select o.id, a.id, 'owner' from o, a)
      select o.id as organization, a.id as account from o, a`,
   );

@@ -93,8 +93,12 @@ export const invokeOperation = (service: FunctionsService) =>
     },
   });
 
+/** At the HTTP door a header of the request itself, since the body is the function's. */
+const AS_USER = "x-butterbase-as-user";
+
 function admit(call: AppCall, route: FunctionRoute, headers: readonly [string, string][]): Admitted {
-  const asUser = headers.find(([name]) => name.toLowerCase() === "x-butterbase-as-user")?.[1];
+  const given = headers.find(([name]) => name.toLowerCase() === AS_USER)?.[1] ?? call.headers?.[AS_USER];
+  const asUser = Array.isArray(given) ? given[0] : given;
   const decision = decideInvoke({
     auth: "required",
     principal: call.principal,

@@ -21,8 +21,12 @@ export class BadAnswer extends Error {
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([^\r\n]*))?$/;
 
-/** Reads a head: the lines up to the empty one, without it. */
-export function readAnswerHead(text: string): AnswerHead {
+/** What no line may hold: user code may put any control character but NUL, CR and LF into a header's value. */
+const UNSAFE = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)|(?<!\r)\n/g;
+
+/** Reads a head: the lines up to the empty one, without it. Control characters in it become spaces (RFC 9110 §5.5). */
+export function readAnswerHead(received: string): AnswerHead {
+  const text = received.replace(UNSAFE, " ");
   let end = text.indexOf("\r\n");
   if (end < 0) end = text.length;
   const line = STATUS_LINE.exec(text.slice(0, end));

@@ -102,6 +102,16 @@ describe("what is the hop's own is taken out", () => {
   });
 });
 
+describe("what node's server would refuse to write", () => {
+  it("becomes spaces, in values and in the reason", () => {
+    const bytes = "HTTP/1.1 200 O\x01K\r\nX-A: a\x01b\x7fc\nd\re\r\nX-B: \xe9\t\r\nContent-Length: 0\r\n\r\n";
+    each(bytes, ({ head }) => {
+      expect(head!.reason).toBe("O K");
+      expect(head!.headers).toEqual(["X-A", "a b c d e", "X-B", "\xe9", "Content-Length", "0"]);
+    });
+  });
+});
+
 describe("nonsense is refused, never guessed at", () => {
   it.each([
     ["no HTTP", "SSH-2.0-OpenSSH\r\n\r\n"],

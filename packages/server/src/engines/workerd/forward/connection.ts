@@ -115,12 +115,13 @@ export class Connection implements AnswerListener {
     try {
       if (this.#parser.idle) throw new Error("bytes nobody asked for");
       this.#parser.push(bytes);
+      if (!this.#ended) this.#current?.onRead?.();
     } catch {
+      // Also what a listener throws: it must not leave the socket's callback, where nobody would catch it.
       this.destroy();
       return false;
     }
     if (this.#ended) this.#release();
-    else this.#current?.onRead?.();
     return true;
   }
 

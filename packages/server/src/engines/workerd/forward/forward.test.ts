@@ -114,6 +114,21 @@ describe("headers", () => {
 });
 
 describe("an answer that comes in pieces", () => {
+  it("costs only itself when its head can't be written, also when that shows late", async () => {
+    const stand = await open(
+      onRequest((socket, request) => {
+        // A head in a read of its own: it is written when the read is over.
+        const name = request.startsWith("GET /bad") ? "b@d" : "good";
+        socket.write(`HTTP/1.1 200 OK\r\n${name}: a\x01b\r\nContent-Length: 2\r\n\r\n`, "latin1");
+        setTimeout(() => socket.write("ok"), 30);
+      }),
+    );
+    await expect(fetch(`${stand.url}/bad`)).rejects.toThrow();
+    const answer = await fetch(`${stand.url}/good`);
+    expect(answer.headers.get("good")).toBe("a b");
+    expect(await answer.text()).toBe("ok");
+  });
+
   it("its headers do not wait for its body, nor its pieces for each other", async () => {
     let server: net.Socket | undefined;
     const stand = await open(
