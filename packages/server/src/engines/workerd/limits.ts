@@ -49,6 +49,8 @@ export const limits = {
   freeRestarts: 2,
   /** A program that lived this long is forgiven its earlier deaths. */
   restartForgiveMs: 60_000,
+  /** An alarm whose program may not start now (its app is paused, or at home on another node) is tried again then. */
+  alarmRefusedMs: 30_000,
   /** The longest timer for an alarm; later ones are looked at again then. */
   alarmTimerMs: 24 * 60 * 60_000,
   /** Programs whose files are read at a time when Ambit starts. */

@@ -47,10 +47,13 @@ export async function servingClassOf(
 }
 
 /** Has the running process serve what is stored now; a sleeping one does so when it wakes. */
-export async function bringUp({ runtime, programs }: ActorContext, appId: string): Promise<void> {
+export async function bringUp({ apps, runtime, programs }: ActorContext, appId: string): Promise<void> {
   const key = actorsOf(appId);
+  const app = await apps.find(appId);
+  if (app?.paused) return runtime.engine.remove(key, { destroy: false });
   const { revision, state } = runtime.engine.status(key);
-  if (state === "stopped") return;
+  // Alarms that waited for the app to be resumed are due.
+  if (state === "stopped") return runtime.engine.swap(key);
   const program = await programs.load(appId);
   if (program !== null && program.revision === revision) return;
   await runtime.engine.swap(key);

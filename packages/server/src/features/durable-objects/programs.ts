@@ -1,5 +1,6 @@
 import type { Platform } from "../../engines/platform.ts";
 import type { Program } from "../../engines/workerd/types.ts";
+import { pausedError } from "../../kernel/errors.ts";
 import type { AppsService } from "../apps/service.ts";
 import { buildProgram } from "./program.ts";
 import * as store from "./store.ts";
@@ -18,7 +19,7 @@ export interface Change {
 
 /** Makes an app's program of what is stored. */
 export interface Programs {
-  /** null when no class serves, or the app is gone. */
+  /** null when no class serves, or the app is gone. Throws APP_PAUSED. */
   load(appId: string): Promise<Program | null>;
   /** The program as it would be after the change. */
   candidate(appId: string, change: Change): Promise<Program>;
@@ -71,7 +72,12 @@ export function createPrograms(
   };
 
   return {
-    load: (appId) => build(appId, {}),
+    async load(appId) {
+      const app = await apps.config(appId).catch(() => null);
+      // Nothing of a paused app runs, its alarms neither: they wait.
+      if (app !== null && app.paused_at !== null) throw pausedError(app.paused_reason);
+      return build(appId, {});
+    },
     async candidate(appId, change) {
       const program = await build(appId, change);
       if (program === null) throw new Error(`${appId} has no classes to try out`);

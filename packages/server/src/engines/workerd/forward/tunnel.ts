@@ -169,7 +169,9 @@ export class Tunnel {
     this.#stopTimer();
     this.#status = 101;
     this.#phase = "open";
-    this.#client.write(switchingHead(head, this.#options.selectProtocol ?? null), "latin1");
+    // What may not leave in a plain answer may not leave in this one either: browsers keep its cookies.
+    const headers = this.#options.onHeaders?.(head.status, head.headers) ?? head.headers;
+    this.#client.write(switchingHead({ ...head, headers }, this.#options.selectProtocol ?? null), "latin1");
     this.#owner.onOpen(this);
     if (rest.length > 0) {
       this.#cursor.push(rest);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
@@ -37,6 +38,24 @@ const connect = (stand: Stand, protocols: string[] = []) => {
 const ACCEPTED = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 describe("an upgraded socket", () => {
+  it("is answered with the headers the door lets through", async () => {
+    const accepted = ACCEPTED.replace("\r\n\r\n", "\r\nSet-Cookie: a=b\r\n\r\n");
+    const stand = await open(onRequest((socket) => socket.write(accepted)));
+    stand.upgradeOptions = {
+      onHeaders: (status, headers) => [
+        ...headers.filter((_, i) => headers[i - (i % 2)] !== "Set-Cookie"),
+        "X-S",
+        `${status}`,
+      ],
+    };
+    const client = net.connect(stand.port, "127.0.0.1");
+    client.write("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    const [head] = (await once(client, "data")) as [Buffer];
+    client.destroy();
+    expect(head.toString()).toContain("\r\nX-S: 101\r\n");
+    expect(head.toString()).not.toContain("Set-Cookie");
+  });
+
   it("carries bytes both ways, large and small, and ends with the code of either side", async () => {
     const stand = await open(
       sockets((ws) =>

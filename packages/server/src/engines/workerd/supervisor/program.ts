@@ -56,6 +56,8 @@ export class ProgramRunner {
   #closed = false;
   #drainMs: number = limits.drainMs;
   #startingProcess: WorkerdProcess | null = null;
+  /** Alarms don't wake it before: it may not start now. */
+  #quietUntilMs = 0;
 
   constructor(key: ProgramKey, context: ProgramContext) {
     this.key = key;
@@ -104,7 +106,11 @@ export class ProgramRunner {
     return this.#change(async () => {
       this.#apply({ type: "forgive" });
       const found = await this.#compare();
-      if (found === null) return;
+      if (found === null) {
+        this.#quietUntilMs = 0;
+        this.#wakeLater();
+        return;
+      }
       const { live, program } = found;
       if (program?.kind === "functions") return await this.#relieve(live, program);
       this.#next = program;
@@ -276,8 +282,15 @@ export class ProgramRunner {
     } catch (error) {
       this.#next = null;
       if (this.#old !== null || returning) this.#failure ??= error;
-      else this.#context.log.warn({ err: error, program: this.key }, "program did not start");
-      if (!counts) this.#refusal = error instanceof AmbitError ? error : null;
+      else
+        this.#context.log[counts ? "warn" : "debug"](
+          { err: error, program: this.key },
+          "program did not start",
+        );
+      if (!counts) {
+        this.#refusal = error instanceof AmbitError ? error : null;
+        this.#quietUntilMs = this.#context.clock() + limits.alarmRefusedMs;
+      }
       this.#apply({ type: "start failed", old: this.#old !== null, counts });
       if (this.#live === null && this.#state.phase !== "starting") this.#wakeLater();
     }
@@ -355,7 +368,10 @@ export class ProgramRunner {
       const dueMs = await firstAlarmMs(this.storageDir);
       if (this.#closed || this.#live !== null) return;
       const earliestMs = this.#state.phase === "failing" ? this.#state.retryAtMs : 0;
-      this.#context.setAlarm(this.key, dueMs === null ? null : Math.max(dueMs, earliestMs));
+      this.#context.setAlarm(
+        this.key,
+        dueMs === null ? null : Math.max(dueMs, earliestMs, this.#quietUntilMs),
+      );
     } catch (error) {
       this.#context.log.error({ err: error, program: this.key }, "the program's alarms can't be read");
     }
