@@ -121,8 +121,12 @@ describe("access modes are verified", () => {
     const mint = async (body: object) => must(await owner("POST", "/api-keys", { name: "suite", ...body }));
     const revoked = await mint({});
     must(await owner("DELETE", `/api-keys/${revoked.id}`));
-    must(await owner("PATCH", `/v1/${red}/config/jwt`, { accessTokenTtl: "1s" }));
+    must(await owner("PATCH", `/v1/${red}/config/jwt`, { accessTokenTtl: "2s" }));
     const shortLived = await signUp(server.apiUrl, red, "short-lived");
+    // Verified tokens are remembered: these two were good, one until now and one at its own app.
+    await fetch(server.apiUrl + at("members"), { headers: bearer(shortLived.token) });
+    const atHome = await fetch(`${server.apiUrl}/v1/${blue}/do/guarded/x`, { headers: bearer(eve.token) });
+    expect(atHome.status).toBe(403);
     must(await owner("PATCH", `/v1/${red}/config/jwt`, { accessTokenTtl: "1h" }));
     const [head, claims, signature] = ada.token.split(".") as [string, string, string];
     const none = Buffer.from(JSON.stringify({ alg: "none", typ: "JWT" })).toString("base64url");
@@ -148,7 +152,7 @@ describe("access modes are verified", () => {
       "something that looks like a key": `Bearer bb_sk_${"0".repeat(40)}`,
       "a basic login": "Basic YWRhOnBhc3N3b3Jk",
     });
-    await sleep(1_200);
+    await sleep(2_200);
   });
 
   const IN = ["user", "user, lower-case scheme", "key", "agent's key", "key of this app"];

@@ -199,7 +199,7 @@ describe("answers", () => {
     await response.body!.getReader().read();
     stop.abort();
     await eventually(
-      async () => (await (await fetch(at("endless"), { method: "POST" })).json()).gone === 1,
+      async () => ((await (await fetch(at("endless"), { method: "POST" })).json()) as any).gone === 1,
       "the stream's end",
     );
   });
@@ -220,7 +220,8 @@ describe("failures", () => {
         details: { error: "function_timeout", duration_ms: expect.any(Number) },
       },
       message: expect.stringContaining("300 ms"),
-      duration_ms: expect.toSatisfy((ms: number) => ms >= 290),
+      // Far from the time the function would take.
+      duration_ms: expect.toSatisfy((ms: number) => ms >= 290 && ms < 10_000),
     });
     const invoked = await nodes.owner("POST", `/v1/${appId}/functions/slow/invoke`, {});
     expect([invoked.status, invoked.body.error.code]).toEqual([504, "FUNCTION_TIMEOUT"]);
@@ -256,9 +257,10 @@ describe("failures", () => {
     const inside = await fetch(at("throws"), { headers: key });
     const full: any = await inside.json();
     expect([inside.status, full.error]).toEqual([500, "secret total"]);
-    expect(full.stack).toMatch(/^TypeError: secret total\n\s+at check/);
-    expect(full.stack).toContain("throws.ts:4:");
-    expect(full.stack).toContain("throws.ts:8:");
+    expect(full.stack).toMatch(
+      /^TypeError: secret total\n\s+at check .*throws\.[jt]s:\d+:\d+.*\n\s+at handler /,
+    );
+    expect(full.stack).not.toMatch(/ambit/);
     const invoked = await callTool(nodes.agent, "invoke_function", {
       app_id: appId,
       function_name: "throws",

@@ -14,24 +14,22 @@ interface PostgresAddress {
 
 /** Ambits on one database that the suite can look into: real servers, each on its own directory and port. */
 export interface Nodes {
-  readonly database: pg.Client;
+  readonly database: pg.Pool;
   /** The first one, which initialised the database and has its keys. */
   readonly server: Server;
   /** A person's key of the organisation. */
   readonly owner: Api;
   /** Connected with the agent's key. */
   readonly agent: Client;
-  /** One more on the same database; its own credentials are of no use. */
-  another(): Promise<Server>;
+  /** The others on the same database; their own credentials are of no use. */
+  readonly others: readonly Server[];
   /** Starts the first one again on its directory, after it was stopped. */
   restart(): Promise<Server>;
   close(): Promise<void>;
 }
 
-export async function startNodes(
-  postgres: PostgresAddress,
-  count = 1,
-): Promise<Nodes & { readonly others: readonly Server[] }> {
+/** Starts them; nothing is left when one does not start. */
+export async function startNodes(postgres: PostgresAddress, count = 1): Promise<Nodes> {
   const name = `suite_${randomBytes(6).toString("hex")}`;
   const admin = new pg.Client({ ...postgres, database: "postgres" });
   await admin.connect();
@@ -40,42 +38,43 @@ export async function startNodes(
     AMBIT_MASTER_KEY: "ab".repeat(32),
     DATABASE_URL: `postgres://${postgres.user}@localhost:${postgres.port}/${name}?host=${encodeURIComponent(postgres.host)}`,
   };
-  let server = await startServer(env);
-  const agent = await connectMcp(server.mcpUrl, server.agentKey);
-  const database = new pg.Client({ ...postgres, database: name });
-  await database.connect();
-  const others: Server[] = [];
-  const another = async () => {
-    const node = await startServer(env, newDataDir());
-    others.push(node);
-    return node;
+  const database = new pg.Pool({ ...postgres, database: name, max: 4 });
+  database.on("error", () => {});
+  const running: Server[] = [];
+  const agents: Client[] = [];
+  const close = async () => {
+    for (const agent of agents) await agent.close().catch(() => {});
+    await Promise.all(running.map((node) => node.stop()));
+    await Promise.all(running.map(({ dataDir }) => rm(dataDir, { recursive: true, force: true })));
+    await database.end();
+    await admin.query(`drop database if exists ${name} with (force)`);
+    await admin.end();
   };
-  while (others.length + 1 < count) await another();
-  return {
-    database,
-    get server() {
-      return server;
-    },
-    owner: apiAs(server.apiUrl, server.apiKey),
-    agent,
-    others,
-    another,
-    async restart() {
-      const { apiKey, agentKey } = server;
-      server = { ...(await startServer(env, server.dataDir)), apiKey, agentKey };
-      return server;
-    },
-    async close() {
-      await agent.close().catch(() => {});
-      await Promise.all([server, ...others].map((node) => node.stop()));
-      await Promise.all(
-        [server, ...others].map(({ dataDir }) => rm(dataDir, { recursive: true, force: true })),
-      );
-      await database.end();
-      await admin.query(`drop database if exists ${name} with (force)`);
-      await admin.end();
-    },
-  };
+  try {
+    // The first makes the database's tables and keys.
+    running.push(await startServer(env));
+    while (running.length < count) running.push(await startServer(env, newDataDir()));
+    const { mcpUrl, agentKey, apiUrl, apiKey } = running[0]!;
+    agents.push(await connectMcp(mcpUrl, agentKey));
+    return {
+      database,
+      get server() {
+        return running[0]!;
+      },
+      others: running.slice(1),
+      owner: apiAs(apiUrl, apiKey),
+      agent: agents[0]!,
+      async restart() {
+        const { dataDir } = running[0]!;
+        running[0] = { ...(await startServer(env, dataDir)), apiKey, agentKey };
+        return running[0];
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** Deploys a function over MCP; throws with the error body when it is refused. */
@@ -106,7 +105,7 @@ export async function refusal(call: Promise<unknown>): Promise<any> {
 }
 
 /** A person's key of an organisation of somebody else, put into the database. */
-export async function keyOfStranger(database: pg.Client): Promise<string> {
+export async function keyOfStranger(database: pg.Pool): Promise<string> {
   const key = `bb_sk_${randomBytes(20).toString("hex")}`;
   const { rows } = await database.query(
     `with o as (insert into ambit.organizations (id, name) values (gen_random_uuid(), 'Strangers') returning id),

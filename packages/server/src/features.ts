@@ -8,7 +8,7 @@ import { mcpErrors, registerMcpRoutes } from "./doors/mcp/index.ts";
 import { createPrincipalResolver, type ResolvePrincipal } from "./doors/principal.ts";
 import { attachRuntimeDoor } from "./doors/runtime/index.ts";
 import { attachUpgrades, createRealtimeLane } from "./doors/websocket/index.ts";
-import type { Platform } from "./engines/platform.ts";
+import { namesOf, type Platform } from "./engines/platform.ts";
 import { createApps } from "./features/apps/index.ts";
 import type { AppsService } from "./features/apps/service.ts";
 import { createAudit } from "./features/audit/index.ts";
@@ -126,7 +126,7 @@ export function composeFeatures(platform: Platform): Composition {
   attachRuntimeDoor({
     ...{ apps: apps.service, data: data.service, runtime: runtime.service },
     ...{ functions: functions.service, actors: durableObjects.service, clock, log, publicUrl },
-    hostOf: (app) => hostOf({ baseDomain, publicUrl: publicUrl() }, app),
+    hostOf: (app) => hostOf(namesOf(platform), app),
   });
   return {
     features,

@@ -1,3 +1,4 @@
+import type { Names } from "../kernel/app-host.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Config } from "../kernel/config.ts";
 import type { Log } from "../kernel/log.ts";
@@ -16,3 +17,9 @@ export interface Platform {
   /** Base of every URL handed out, e.g. `http://127.0.0.1:4000`; known once the server listens. */
   publicUrl(): string;
 }
+
+/** Under which names this server is reached now. */
+export const namesOf = ({ config, publicUrl }: Pick<Platform, "config" | "publicUrl">): Names => ({
+  baseDomain: config.baseDomain,
+  publicUrl: publicUrl(),
+});

@@ -7,10 +7,15 @@ export interface Names {
   readonly publicUrl: string;
 }
 
-/** The app's own host name as a `Host` header has it, e.g. `notes.localhost:4000`. Pure. */
-export function hostOf({ baseDomain, publicUrl }: Names, app: Pick<App, "subdomain">): string {
+/** What follows the subdomain in a `Host` header, e.g. `.localhost:4000`. Pure. */
+export function hostSuffix({ baseDomain, publicUrl }: Names): string {
   const { port } = new URL(publicUrl);
-  return `${app.subdomain}.${baseDomain}${port === "" ? "" : `:${port}`}`;
+  return `.${baseDomain}${port === "" ? "" : `:${port}`}`;
+}
+
+/** The app's own host name as a `Host` header has it, e.g. `notes.localhost:4000`. Pure. */
+export function hostOf(names: Names, app: Pick<App, "subdomain">): string {
+  return `${app.subdomain}${hostSuffix(names)}`;
 }
 
 /** The app's own origin, e.g. `http://notes.localhost:4000`. Pure. */

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from "node:http";
-import { workerdErrors } from "../../engines/workerd/errors.ts";
 import {
   type ActorClass,
   type DurableObjectsService,
   decideActorAccess,
   hasLapsed,
+  refuseBlamed,
 } from "../../features/durable-objects/service.ts";
 import type { RuntimeService } from "../../features/runtime/service.ts";
+import { hostSuffix } from "../../kernel/app-host.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { AmbitError, errors, pausedError } from "../../kernel/errors.ts";
 import type { Log } from "../../kernel/log.ts";
@@ -15,7 +16,7 @@ import type { App } from "../../kernel/operation.ts";
 import { ANONYMOUS, type Principal } from "../../kernel/principal.ts";
 import { subdomainOf } from "../http/subdomain.ts";
 import type { ResolvePrincipal } from "../principal.ts";
-import { clientAddress } from "../websocket/handshake.ts";
+import type { ActorPath } from "./path.ts";
 
 export interface ActorDoorDeps {
   readonly actors: DurableObjectsService;
@@ -39,7 +40,7 @@ export interface ActorDoorDeps {
   onGap(listener: () => void): void;
 }
 
-/** The app a URL names; throws RESOURCE_NOT_FOUND, or APP_PAUSED. */
+/** The app a URL names; throws RESOURCE_NOT_FOUND. */
 export async function findApp(deps: ActorDoorDeps, reference: string): Promise<App> {
   const app = await deps.findApp(reference);
   if (app !== null) return app;
@@ -60,11 +61,35 @@ export async function findClass(deps: ActorDoorDeps, app: App, name: string): Pr
   });
 }
 
+/** A request that may go to user code, and for whom. */
+export interface Admitted {
+  readonly app: App;
+  readonly found: ActorClass;
+  readonly target: ActorPath;
+  readonly principal: Principal;
+  readonly authorization: string | undefined;
+  readonly ip: string;
+}
+
+/** Decides whether the caller may reach the class now; throws the error to refuse them with. */
+export async function admitCaller(
+  deps: ActorDoorDeps,
+  asked: Pick<Admitted, "app" | "found" | "target" | "authorization" | "ip">,
+): Promise<Admitted> {
+  const { app, found, authorization, ip } = asked;
+  const principal = await resolveCaller(deps, found, app, authorization, ip);
+  const { accessMode } = found;
+  const refusal = decideActorAccess({ accessMode, principal, app, nowMs: deps.clock() });
+  if (refusal !== null) throw refusal;
+  refuseBlamed(deps.runtime, deps.clock, found);
+  return { ...asked, principal };
+}
+
 /**
  * Who calls. For a class that is open to everyone a credential that is none of ours is the class's own business: the
  * caller counts as anonymous.
  */
-export async function resolveCaller(
+async function resolveCaller(
   deps: ActorDoorDeps,
   { accessMode }: ActorClass,
   app: App,
@@ -78,19 +103,6 @@ export async function resolveCaller(
     if (accessMode === "public" && error instanceof AmbitError && error.status === 401) return ANONYMOUS;
     throw error;
   }
-}
-
-/** Throws RUNTIME_UNAVAILABLE for a class that has lately brought the app's process down over and over. */
-export function refuseBlamed({ runtime, clock }: ActorDoorDeps, { appId, name }: ActorClass): void {
-  const blame = runtime.blamed(appId, "actors", name);
-  if (blame === null) return;
-  const seconds = Math.max(1, Math.ceil((blame.untilMs - clock()) / 1_000));
-  throw workerdErrors.RUNTIME_UNAVAILABLE({
-    message: `The class ${name} is not run for now: ${blame.reason}`,
-    remediation:
-      "The developer finds what it did in its logs, and has it run again by deploying a corrected version.",
-    headers: { "Retry-After": String(seconds) },
-  });
 }
 
 /** Why the caller may not be connected to the class (any more), or null. Pure. */
@@ -108,16 +120,6 @@ export function standing(
   return decideActorAccess({ accessMode: found.accessMode, principal, app, nowMs });
 }
 
-export function addressOf(request: IncomingMessage, trustedProxies: number): string {
-  const remote = request.socket.remoteAddress ?? "";
-  const forwardedFor = request.headers["x-forwarded-for"];
-  return clientAddress(
-    remote,
-    Array.isArray(forwardedFor) ? forwardedFor.join(",") : forwardedFor,
-    trustedProxies,
-  );
-}
-
 /** Whether the request came to the app's own host name; another app's is as foreign as the API's. */
 export const isOwnHost = (request: IncomingMessage, app: App, baseDomain: string): boolean =>
   subdomainOf(request.headers.host, baseDomain) === app.subdomain;
@@ -125,21 +127,20 @@ export const isOwnHost = (request: IncomingMessage, app: App, baseDomain: string
 /** The public face of the server, taken apart once per URL. */
 export interface Face {
   readonly scheme: "http" | "https";
-  /** `:4000`, or empty. */
-  readonly port: string;
+  /** Of apps' own host names, behind the subdomain. */
+  readonly hostSuffix: string;
 }
 
-export function createFace(publicUrl: () => string): () => Face {
+export function createFace({
+  baseDomain,
+  publicUrl,
+}: Pick<ActorDoorDeps, "baseDomain" | "publicUrl">): () => Face {
   let known: { url: string; face: Face } | undefined;
   return () => {
     const url = publicUrl();
     if (known?.url !== url) {
-      const { protocol, port } = new URL(url);
-      const face: Face = {
-        scheme: protocol === "https:" ? "https" : "http",
-        port: port === "" ? "" : `:${port}`,
-      };
-      known = { url, face };
+      const scheme = url.startsWith("https:") ? "https" : "http";
+      known = { url, face: { scheme, hostSuffix: hostSuffix({ baseDomain, publicUrl: url }) } };
     }
     return known.face;
   };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { withoutParameters } from "../http/query.ts";
 import { readCredential, withoutCredential } from "./credentials.ts";
-import { withoutParameters } from "./query.ts";
 
 const offer = (...protocols: string[]) => ({ "sec-websocket-protocol": protocols.join(", ") });
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { queryValue, withoutParameters } from "../http/query.ts";
+import { holdsPlatformKey } from "../http/user-request.ts";
 import { BEARER_PROTOCOL } from "../websocket/handshake.ts";
-import { holdsPlatformKey } from "./headers.ts";
-import { queryValue, withoutParameters } from "./query.ts";
 
 /** With what a WebSocket client says who it is; the first that is there, in this order. */
 export type Credential =

@@ -1,22 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Exchange } from "../../engines/workerd/types.ts";
-import type { ActorClass } from "../../features/durable-objects/service.ts";
 import type { Invocation } from "../../features/runtime/service.ts";
-import type { App } from "../../kernel/operation.ts";
-import type { Principal } from "../../kernel/principal.ts";
-import { type ActorDoorDeps, type Face, isOwnHost } from "./admission.ts";
+import { type ActorDoorDeps, type Admitted, type Face, isOwnHost } from "./admission.ts";
 import { requestHeaders } from "./headers.ts";
-import type { ActorPath } from "./path.ts";
-
-/** A request that may go to user code, and for whom. */
-export interface Admitted {
-  readonly app: App;
-  readonly found: ActorClass;
-  readonly target: ActorPath;
-  readonly principal: Principal;
-  readonly authorization: string | undefined;
-  readonly ip: string;
-}
 
 /** What of a request differs between the two lanes. */
 export interface Shape {
@@ -30,7 +16,7 @@ export interface Shape {
 /** The request as user code gets it. `ownHost`: it came to the app's own host name. */
 export function exchangeFor(
   { baseDomain }: ActorDoorDeps,
-  { scheme, port }: Face,
+  { scheme, hostSuffix }: Face,
   { app, target, principal, ip }: Admitted,
   request: IncomingMessage,
   { requestId, query, protocols, body }: Shape,
@@ -43,7 +29,7 @@ export function exchangeFor(
     headers: requestHeaders(request.rawHeaders, {
       requestId,
       principal,
-      host: `${app.subdomain}.${baseDomain}${port}`,
+      host: `${app.subdomain}${hostSuffix}`,
       scheme,
       ip,
       ownHost,

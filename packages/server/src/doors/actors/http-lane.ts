@@ -1,31 +1,29 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { workerdErrors } from "../../engines/workerd/errors.ts";
-import { decideActorAccess } from "../../features/durable-objects/service.ts";
 import { newUuid } from "../../kernel/ids.ts";
+import { addressOf } from "../http/client-address.ts";
+import { createInFlight } from "../http/in-flight.ts";
 import type { HttpLane } from "../http/lanes.ts";
 import { applyRawCors, sendRawError } from "../http/raw.ts";
 import { userAnswerHeaders } from "../http/user-answer.ts";
+import { withoutKeys } from "../http/user-request.ts";
 import {
   type ActorDoorDeps,
-  addressOf,
+  type Admitted,
+  admitCaller,
   createFace,
   type Face,
   findApp,
   findClass,
-  refuseBlamed,
-  resolveCaller,
 } from "./admission.ts";
-import { type Admitted, exchangeFor, invocationOf } from "./exchange.ts";
-import { holdsPlatformKey, mayHoldPlatformKey } from "./headers.ts";
-import { createInFlight } from "./in-flight.ts";
+import { exchangeFor, invocationOf } from "./exchange.ts";
 import { limits } from "./limits.ts";
 import { isActorUrl, readActorUrl } from "./path.ts";
-import { withoutParameters } from "./query.ts";
 
 /** Serves `/v1/<app>/do/<class>/<instance>[/…]` over HTTP. */
 export function createActorHttpLane(deps: ActorDoorDeps): HttpLane {
   const inFlight = createInFlight(limits.inFlightPerApp);
-  const face = createFace(deps.publicUrl);
+  const face = createFace(deps);
   const serve = async (
     request: IncomingMessage,
     response: ServerResponse,
@@ -72,16 +70,7 @@ async function admit(
   const found = await findClass(deps, app, target.className);
   const ip = addressOf(request, deps.trustedProxies);
   const { authorization } = request.headers;
-  const principal = await resolveCaller(deps, found, app, authorization, ip);
-  const refusal = decideActorAccess({
-    accessMode: found.accessMode,
-    principal,
-    app,
-    nowMs: deps.clock(),
-  });
-  if (refusal !== null) throw refusal;
-  refuseBlamed(deps, found);
-  return { app, found, target, principal, authorization, ip };
+  return await admitCaller(deps, { app, found, target, authorization, ip });
 }
 
 async function forward(
@@ -112,12 +101,6 @@ async function forward(
   );
   runtime.invocations.end(requestId, outcome);
 }
-
-/** A key put into a URL by mistake stays outside user code. */
-const withoutKeys = (query: string | null): string | null =>
-  query !== null && mayHoldPlatformKey(query)
-    ? withoutParameters(query, (_, value) => holdsPlatformKey(value))
-    : query;
 
 /** RFC 9112 §6: a request has a body when one of these says so. */
 const hasBody = ({ headers }: IncomingMessage): boolean =>

@@ -6,8 +6,6 @@ export const limits = {
   socketsPerApp: 10_000,
   /** Sockets of this node. */
   sockets: 20_000,
-  /** An instance's name, decoded. */
-  instanceNameBytes: 1_024,
   /** A URL with its query. */
   urlChars: 16_384,
   /** How often it is asked whether apps, classes, keys and tokens of open sockets still hold. */

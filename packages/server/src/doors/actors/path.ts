@@ -1,3 +1,4 @@
+import { instanceNameProblem } from "../../features/durable-objects/service.ts";
 import { errors } from "../../kernel/errors.ts";
 import { limits } from "./limits.ts";
 
@@ -56,11 +57,8 @@ function decode(encoded: string): string {
   } catch {
     throw errors.REQUEST_ERROR({ message: "The path is not valid percent-encoded UTF-8." });
   }
-  if (instance.includes("\0") || Buffer.byteLength(instance) > limits.instanceNameBytes) {
-    throw errors.REQUEST_ERROR({
-      message: `An instance's name has at most ${limits.instanceNameBytes} bytes and no null character.`,
-    });
-  }
+  const problem = instanceNameProblem(instance);
+  if (problem !== null) throw errors.REQUEST_ERROR({ message: problem });
   return instance;
 }
 

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { workerdErrors } from "../../engines/workerd/errors.ts";
-import { type ActorClass, decideActorAccess } from "../../features/durable-objects/service.ts";
+import type { ActorClass } from "../../features/durable-objects/service.ts";
 import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import type { App } from "../../kernel/operation.ts";
+import { addressOf } from "../http/client-address.ts";
 import { originAllowed } from "../http/cors.ts";
 import { toAmbitError } from "../http/errors.ts";
 import { userAnswerHeaders } from "../http/user-answer.ts";
@@ -12,23 +13,22 @@ import { refuseUpgrade } from "../websocket/refusal.ts";
 import type { UpgradeLane } from "../websocket/upgrades.ts";
 import {
   type ActorDoorDeps,
-  addressOf,
+  type Admitted,
+  admitCaller,
   createFace,
   type Face,
   findApp,
   findClass,
-  refuseBlamed,
-  resolveCaller,
 } from "./admission.ts";
 import { type Credential, readCredential, withoutCredential } from "./credentials.ts";
-import { type Admitted, exchangeFor, invocationOf } from "./exchange.ts";
+import { exchangeFor, invocationOf } from "./exchange.ts";
 import { limits } from "./limits.ts";
 import { type ActorPath, isActorUrl, readActorUrl } from "./path.ts";
 import type { ActorSocket, ActorSockets } from "./sockets.ts";
 
 /** Serves WebSockets of `/v1/<app>/do/<class>/<instance>[/…]`. A refusal is an HTTP answer. */
 export function createActorUpgradeLane(deps: ActorDoorDeps, sockets: ActorSockets): UpgradeLane {
-  const face = createFace(deps.publicUrl);
+  const face = createFace(deps);
   const serve = async (
     request: IncomingMessage,
     socket: Duplex,
@@ -66,16 +66,7 @@ async function admit(deps: ActorDoorDeps, request: IncomingMessage, url: string)
   const ip = addressOf(request, deps.trustedProxies);
   const credential = readCredential(headers, target.query);
   const authorization = await authorizationOf(deps, found, target, credential);
-  const principal = await resolveCaller(deps, found, app, authorization, ip);
-  const refusal = decideActorAccess({
-    accessMode: found.accessMode,
-    principal,
-    app,
-    nowMs: deps.clock(),
-  });
-  if (refusal !== null) throw refusal;
-  refuseBlamed(deps, found);
-  return { app, found, target, principal, authorization, ip };
+  return await admitCaller(deps, { app, found, target, authorization, ip });
 }
 
 /** A page may connect from where the app lets pages call it, and from the app's own host name. */
@@ -135,6 +126,8 @@ async function connect(
   requestId: string,
 ): Promise<void> {
   const { runtime, actors } = deps;
+  // Throws where no code can run, before anything is counted.
+  const { engine } = runtime;
   const { app, found, target, principal, authorization, ip } = admitted;
   const nowMs = deps.clock();
   const seen = withoutCredential(request.headers, target.query, principal.kind !== "anonymous");
@@ -155,7 +148,6 @@ async function connect(
   sockets.add(entry);
   runtime.invocations.begin(invocationOf(admitted, exchange, nowMs));
   actors.saw(found.id, target.instance, nowMs);
-  const { engine } = runtime;
   try {
     const outcome = await engine.upgrade(
       `${app.id}/actors`,

@@ -12,13 +12,14 @@ import { AmbitError, errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import { limits as kernelLimits } from "../../kernel/limits.ts";
 import { ANONYMOUS, type Principal } from "../../kernel/principal.ts";
+import { addressOf } from "../http/client-address.ts";
 import type { HttpLane } from "../http/lanes.ts";
 import { applyRawCors, sendRawError } from "../http/raw.ts";
 import { userAnswerHeaders } from "../http/user-answer.ts";
+import { userRequestHeaders } from "../http/user-request.ts";
 import { streamedBody } from "./body.ts";
-import { addressOf, type FunctionDoorDeps } from "./deps.ts";
-import { requestHeaders } from "./headers.ts";
-import { type FunctionUrl, isUnder, readUrl, withoutKeys } from "./url.ts";
+import type { FunctionDoorDeps } from "./deps.ts";
+import { type FunctionUrl, isUnder, readUrl, restWithoutKeys } from "./url.ts";
 
 /**
  * Any method on `/v1/<app>/fn/<name>[/…]`, and `/fn/<name>[/…]` on the app's own host name. With everything known
@@ -89,7 +90,7 @@ async function callerOf(
   { http, app }: FunctionRoute,
 ): Promise<Principal> {
   const { authorization } = request.headers;
-  const resolve = () => deps.resolvePrincipal(authorization, app.id, addressOf(request, deps));
+  const resolve = () => deps.resolvePrincipal(authorization, app.id, addressOf(request, deps.trustedProxies));
   if (http !== "none" || authorization === undefined || /^bearer\s+bb_/i.test(authorization))
     return resolve();
   return resolve().catch((error) => {
@@ -125,11 +126,11 @@ function admitAndRun(
     internalCaller: null,
     loopDepth: 0,
     verbose: decision.developer,
-    ip: addressOf(request, deps),
+    ip: addressOf(request, deps.trustedProxies),
     method: request.method ?? "GET",
-    path: `/fn/${named.name}${withoutKeys(named.rest)}`,
-    headers: requestHeaders(request.rawHeaders, route.host, visit.ownHost),
-    body: streamedBody(request, refuse),
+    path: `/fn/${named.name}${restWithoutKeys(named.rest)}`,
+    headers: userRequestHeaders(request.rawHeaders, { host: route.host, ownHost: visit.ownHost }),
+    body: streamedBody(request, response, refuse),
   });
 }
 

@@ -1,5 +1,9 @@
 /** Limits of the doors to functions. */
 export const limits = {
+  /** A webhook's body up to this size is always read. */
+  freeBodyBytes: 128 * 1024,
+  /** Larger ones that are on their way, of one app. */
+  heldBytesPerApp: 64 * 1024 * 1024,
   /** Streams of logs open at once, per node and per app. */
   logStreams: 200,
   logStreamsPerApp: 20,

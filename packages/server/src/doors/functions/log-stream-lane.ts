@@ -4,9 +4,10 @@ import type { LogEntry } from "../../features/runtime/service.ts";
 import { decideAccess } from "../../kernel/access.ts";
 import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
+import { addressOf } from "../http/client-address.ts";
 import type { HttpLane } from "../http/lanes.ts";
 import { applyRawCors, sendRawError } from "../http/raw.ts";
-import { addressOf, type FunctionDoorDeps } from "./deps.ts";
+import type { FunctionDoorDeps } from "./deps.ts";
 import { limits } from "./limits.ts";
 import { isUnder, readUrl } from "./url.ts";
 
@@ -54,6 +55,8 @@ async function stream(
       headers: { "Retry-After": "30" },
     });
   }
+  // Its close has been told of already, and would be waited for in vain.
+  if (response.destroyed) return;
   open.set(response, functions.app.id);
   response.once("close", () => open.delete(response));
   await begin(deps, request, response, route);
@@ -68,7 +71,7 @@ async function authorise(
   const principal = await deps.resolvePrincipal(
     request.headers.authorization,
     app.id,
-    addressOf(request, deps),
+    addressOf(request, deps.trustedProxies),
   );
   const refusal = decideAccess({
     principal,

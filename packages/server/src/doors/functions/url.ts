@@ -1,3 +1,5 @@
+import { withoutKeys } from "../http/user-request.ts";
+
 /** What a lane's URL names. */
 export interface FunctionUrl {
   /** An app id or `~subdomain`. */
@@ -30,13 +32,10 @@ export function readUrl(url: string, segment: string): FunctionUrl | null {
   return { reference, name, rest: url.slice(to) };
 }
 
-/** A platform key that somebody put into the query does not get to user code. Pure; nearly always nothing is done. */
-export function withoutKeys(rest: string): string {
-  if (!rest.includes("bb_s")) return rest;
-  const [path, ...query] = rest.split("?");
-  const kept = query
-    .join("?")
-    .split("&")
-    .filter((pair) => !/bb_(?:sk|sub)_/.test(pair));
-  return kept.length === 0 || query.length === 0 ? path! : `${path}?${kept.join("&")}`;
+/** What user code sees of the rest: platform keys in the query are taken out. Pure. */
+export function restWithoutKeys(rest: string): string {
+  const mark = rest.indexOf("?");
+  if (mark === -1) return rest;
+  const query = withoutKeys(rest.slice(mark + 1));
+  return query === null ? rest.slice(0, mark) : `${rest.slice(0, mark)}?${query}`;
 }

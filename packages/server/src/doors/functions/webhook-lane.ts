@@ -3,22 +3,24 @@ import { pipeline } from "node:stream";
 import { functionErrors } from "../../features/functions/service.ts";
 import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
+import { addressOf } from "../http/client-address.ts";
 import type { HttpLane } from "../http/lanes.ts";
 import { sendRawError } from "../http/raw.ts";
 import { userAnswerHeaders } from "../http/user-answer.ts";
-import { heldBody } from "./body.ts";
-import { addressOf, type FunctionDoorDeps } from "./deps.ts";
-import { requestHeaders } from "./headers.ts";
-import { isUnder, readUrl } from "./url.ts";
+import { userRequestHeaders } from "../http/user-request.ts";
+import { HeldBytes, heldBody } from "./body.ts";
+import type { FunctionDoorDeps } from "./deps.ts";
+import { isUnder, readUrl, restWithoutKeys } from "./url.ts";
 
 const DUPLICATE = '{"ok":true,"duplicate":true}';
 
 /** `POST /v1/<app>/webhook/<name>`: the signature is over the body as it came, so nothing reads it before. */
 export function createWebhookLane(deps: FunctionDoorDeps): HttpLane {
+  const held = new HeldBytes();
   return {
     matches: (url) => isUnder(url, "webhook"),
     handle(request, response, url) {
-      answer(deps, request, response, url).catch((error) =>
+      answer(deps, held, request, response, url).catch((error) =>
         sendRawError(response, error, newUuid(), deps.log, deps.publicUrl()),
       );
     },
@@ -27,6 +29,7 @@ export function createWebhookLane(deps: FunctionDoorDeps): HttpLane {
 
 async function answer(
   deps: FunctionDoorDeps,
+  held: HeldBytes,
   request: IncomingMessage,
   response: ServerResponse,
   url: string,
@@ -47,10 +50,10 @@ async function answer(
   const answered = await deps.functions.webhook({
     route,
     parsed: request.headers,
-    headers: requestHeaders(request.rawHeaders, route.host, ownHost),
-    body: await heldBody(request),
-    path: `/webhook/${named.name}${named.rest}`,
-    ip: addressOf(request, deps),
+    headers: userRequestHeaders(request.rawHeaders, { host: route.host, ownHost }),
+    body: await heldBody(request, held, functions.app.id),
+    path: `/webhook/${named.name}${restWithoutKeys(named.rest)}`,
+    ip: addressOf(request, deps.trustedProxies),
   });
   if (answered === null) {
     response.writeHead(200, {

@@ -165,6 +165,36 @@ describe("ctx.db", () => {
   });
 });
 
+describe("questions that are long and slow", () => {
+  it("are held up to a bound per app, and what was held is given back", async () => {
+    // Streams in the place of the text: none of it is in the app's own memory.
+    const code = `export const handler = async (req: Request, ctx: any) => {
+      const chunk = new Uint8Array(64 * 1024).fill(32);
+      const real = JSON.stringify;
+      let refused = () => {};
+      const over = new Promise<void>((done) => { refused = done; });
+      JSON.stringify = () => {
+        let left = 144;
+        return new ReadableStream({ async pull(c) { if (left-- > 0) c.enqueue(chunk); else { await over; c.close(); } } }) as any;
+      };
+      const asked = Array.from({ length: 9 }, () => ctx.db.query("").catch((e: any) => {
+        if (e.code === "QUOTA_RATE_LIMIT") refused();
+        return e.code;
+      }));
+      JSON.stringify = real;
+      const codes = await Promise.all(asked);
+      return [codes, (await ctx.db.query("select 1 as one")).rows];
+    };`;
+    await stage.deploy(app, "slow", code, { triggers: http });
+    for (let round = 0; round < 2; round++) {
+      const [codes, rows]: any = await (await stage.call(`/v1/${app.id}/fn/slow`)).json();
+      expect(codes.filter((each: string) => each === "VALIDATION_INVALID_JSON").length).toBeGreaterThan(5);
+      expect(codes).toContain("QUOTA_RATE_LIMIT");
+      expect(rows).toEqual([{ one: 1 }]);
+    }
+  });
+});
+
 describe("work after the answer", () => {
   it("goes on as the caller when it was handed over, and is refused when it was not", async () => {
     const insert = "ctx.db.query('insert into notes (owner, body) values ($1, $2)', [ctx.user.id, word])";
@@ -238,6 +268,26 @@ describe("calls inside an app", () => {
     await stage.deploy(app, "round", code, { triggers: http });
     const text = await (await stage.call(`/v1/${app.id}/fn/round`)).text();
     expect(text).toContain('"depth":4,"code":"LOOP_DEPTH_EXCEEDED"');
+  });
+
+  it("end there too when an actor hides how deep it is called", async () => {
+    const circle = `export class Circle {
+      constructor(state, env) { this.state = state; this.env = env; }
+      async fetch(req) {
+        const headers = new Headers(req.headers);
+        headers.set("x-butterbase-loop-depth", "0");
+        const ctx = butterbase.ctx(new Request(req.url, { headers }), this.env, this.state);
+        const next = await ctx.invokeDO("circle", "x", null);
+        return new Response("." + (await next.text()));
+      }
+    }`;
+    const deploy = stage.actors.operations.find(({ name }) => name === "durable_objects.deploy")!;
+    const call = { app, principal: stage.key().principal, signal: new AbortController().signal };
+    await deploy.run(call as never, { app_id: app.id, name: "circle", code: circle } as never);
+    const enter = "export const handler = (req: Request, ctx: any) => ctx.invokeDO('circle', 'x', null);";
+    await stage.deploy(app, "enter", enter, { triggers: http });
+    const text = await (await stage.call(`/v1/${app.id}/fn/enter`)).text();
+    expect(text).toMatch(/^\.{4}\{.*"LOOP_DEPTH_EXCEEDED"/);
   });
 
   it("claim a key once", async () => {

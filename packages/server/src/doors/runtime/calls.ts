@@ -113,8 +113,9 @@ const bodyOf = (request: IncomingMessage): IncomingMessage | null =>
     : null;
 
 /** Aborts when the code that asked has gone before its answer was complete. */
-function goneSignal(response: ServerResponse): AbortSignal {
+export function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
+  if (response.destroyed) gone.abort();
   response.once("close", () => {
     if (!response.writableFinished) gone.abort();
   });

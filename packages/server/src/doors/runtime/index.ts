@@ -10,7 +10,7 @@ import type { Log } from "../../kernel/log.ts";
 import type { App } from "../../kernel/operation.ts";
 import { sendRawError } from "../http/raw.ts";
 import { type Authority, ofClass } from "./authority.ts";
-import { type CallDeps, callActor, callFunction } from "./calls.ts";
+import { type CallDeps, callActor, callFunction, goneSignal } from "./calls.ts";
 import { claim } from "./claim.ts";
 import { query } from "./data.ts";
 import { limits } from "./limits.ts";
@@ -34,17 +34,26 @@ type Callback = Parameters<Parameters<RuntimeService["onCallback"]>[0]>[0];
  * very program is handling, or is the class its process vouches for; there is no other way in.
  */
 export function attachRuntimeDoor(deps: RuntimeDoorDeps): void {
-  const underWay = new Map<string, number>();
+  const underWay = new Map<string, { count: number; bytes: number }>();
   deps.runtime.onCallback((callback) => {
     const { appId, request, response } = callback;
-    const count = underWay.get(appId) ?? 0;
-    underWay.set(appId, count + 1);
+    const load = underWay.get(appId) ?? { count: 0, bytes: 0 };
+    underWay.set(appId, load);
+    load.count += 1;
+    let held = 0;
+    const hold = (bytes: number) => {
+      if (response.closed || load.bytes + bytes > limits.heldBytesPerApp) return false;
+      held += bytes;
+      load.bytes += bytes;
+      return true;
+    };
     response.once("close", () => {
-      const left = underWay.get(appId)! - 1;
-      if (left === 0) underWay.delete(appId);
-      else underWay.set(appId, left);
+      load.count -= 1;
+      load.bytes -= held;
+      if (load.count === 0) underWay.delete(appId);
     });
-    const work = count >= limits.underWayPerApp ? Promise.reject(tooMany()) : answer(deps, callback);
+    const work =
+      load.count > limits.underWayPerApp ? Promise.reject(tooMany()) : answer(deps, callback, hold);
     work.catch((error) => {
       // What is still under way is let through unread, so that the answer can be sent.
       request.resume();
@@ -53,7 +62,11 @@ export function attachRuntimeDoor(deps: RuntimeDoorDeps): void {
   });
 }
 
-async function answer(deps: RuntimeDoorDeps, callback: Callback): Promise<void> {
+async function answer(
+  deps: RuntimeDoorDeps,
+  callback: Callback,
+  hold: (bytes: number) => boolean,
+): Promise<void> {
   const { request, response } = callback;
   const authority = authorityOf(deps.runtime, callback);
   const path = readPath(request.url ?? "/", request.method ?? "GET");
@@ -65,11 +78,11 @@ async function answer(deps: RuntimeDoorDeps, callback: Callback): Promise<void> 
   switch (path.kind) {
     case "query": {
       const gone = goneSignal(response);
-      const question = await readQuestion(request);
+      const question = await readQuestion(request, hold);
       return sendJson(response, await query(deps.data, app, authority, question, deps.clock(), gone));
     }
     case "claim":
-      return sendJson(response, await claim(deps.functions, authority, await readQuestion(request)));
+      return sendJson(response, await claim(deps.functions, authority, await readQuestion(request, hold)));
     case "function":
       return callFunction(deps, call, path.name, path.rest);
     case "actor":
@@ -88,15 +101,6 @@ function authorityOf(runtime: RuntimeService, { appId, kind, unit, request }: Ca
     message: "The request on whose behalf this was asked is over.",
     remediation: "Await calls before answering, or hand them to ctx.waitUntil.",
   });
-}
-
-/** Aborts when the code that asked has gone. */
-function goneSignal(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished) gone.abort();
-  });
-  return gone.signal;
 }
 
 function sendJson(response: ServerResponse, value: object): void {

@@ -2,17 +2,27 @@ import type { IncomingMessage } from "node:http";
 import { errors } from "../../kernel/errors.ts";
 import { limits } from "./limits.ts";
 
-/** The JSON object in a question's body. Rejects with REQUEST_TOO_LARGE, VALIDATION_INVALID_JSON. */
-export function readQuestion(request: IncomingMessage): Promise<Record<string, unknown>> {
+/**
+ * The JSON object in a question's body; `hold` is asked before each part of it is kept. Rejects with
+ * REQUEST_TOO_LARGE, QUOTA_RATE_LIMIT, VALIDATION_INVALID_JSON.
+ */
+export function readQuestion(
+  request: IncomingMessage,
+  hold: (bytes: number) => boolean,
+): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    const refuse = (error: Error) => {
+      chunks.length = 0;
+      request.removeAllListeners("data").resume();
+      reject(error);
+    };
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > limits.questionBytes) {
-        request.removeAllListeners("data").resume();
-        reject(errors.REQUEST_TOO_LARGE());
-      } else chunks.push(chunk);
+      if (bytes > limits.questionBytes) refuse(errors.REQUEST_TOO_LARGE());
+      else if (!hold(chunk.length)) refuse(tooMuch());
+      else chunks.push(chunk);
     });
     request.once("error", reject);
     request.once("close", () => reject(errors.REQUEST_CANCELLED()));
@@ -27,6 +37,12 @@ export function readQuestion(request: IncomingMessage): Promise<Record<string, u
     });
   });
 }
+
+const tooMuch = () =>
+  errors.QUOTA_RATE_LIMIT({
+    message: `The app's code has ${limits.heldBytesPerApp} bytes of questions to Ambit under way.`,
+    headers: { "Retry-After": "1" },
+  });
 
 export function wrong(message: string): never {
   throw errors.VALIDATION_INVALID_SCHEMA({ message });

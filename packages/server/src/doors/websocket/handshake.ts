@@ -24,23 +24,6 @@ export function readRequest(url: string, headers: IncomingHttpHeaders): Request 
   return { appReference, authorization: headers.authorization || bearer(credential(headers, query)) };
 }
 
-/** The caller's address: the socket's, or what that many trusted proxies in front say of it. Pure. */
-export function clientAddress(
-  remote: string,
-  forwardedFor: string | undefined,
-  trustedProxies: number,
-): string {
-  if (trustedProxies === 0 || forwardedFor === undefined) return remote;
-  const hops = [
-    remote,
-    ...forwardedFor
-      .split(",")
-      .map((hop) => hop.trim())
-      .reverse(),
-  ];
-  return hops[Math.min(trustedProxies, hops.length - 1)] || remote;
-}
-
 function credential(headers: IncomingHttpHeaders, query: string): string {
   const offered = headers["sec-websocket-protocol"]?.split(",").map((protocol) => protocol.trim()) ?? [];
   const at = offered.indexOf(BEARER_PROTOCOL);

@@ -8,11 +8,12 @@ import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import type { Metrics } from "../../kernel/metrics.ts";
 import type { App } from "../../kernel/operation.ts";
+import { addressOf } from "../http/client-address.ts";
 import { originAllowed } from "../http/cors.ts";
 import { toAmbitError } from "../http/errors.ts";
 import { ClientSocket, type Credential } from "./client-socket.ts";
 import { Clients, type ClientsPorts } from "./clients.ts";
-import { BEARER_PROTOCOL, clientAddress, isRealtimeUrl, type Request, readRequest } from "./handshake.ts";
+import { BEARER_PROTOCOL, isRealtimeUrl, type Request, readRequest } from "./handshake.ts";
 import { limits } from "./limits.ts";
 import { refuseUpgrade } from "./refusal.ts";
 import { type Ending, endingFor, tooMany } from "./standing.ts";
@@ -95,10 +96,11 @@ export function createRealtimeLane(deps: RealtimeDoorDeps): UpgradeLane & { clos
 /** Decides over an upgrade request. Throws the error to refuse it with. */
 async function admit(
   { appReference, authorization }: Request,
-  { headers, socket }: IncomingMessage,
+  request: IncomingMessage,
   deps: RealtimeDoorDeps,
   clients: Clients,
 ): Promise<Admission> {
+  const { headers } = request;
   const app = await deps.findApp(appReference);
   if (app === null) {
     throw errors.RESOURCE_NOT_FOUND({
@@ -112,12 +114,7 @@ async function admit(
       remediation: "Add the origin to the app's allowed origins: PATCH /v1/<app_id>/config/cors.",
     });
   }
-  const forwardedFor = headers["x-forwarded-for"];
-  const ip = clientAddress(
-    socket.remoteAddress ?? "",
-    Array.isArray(forwardedFor) ? forwardedFor.join(",") : forwardedFor,
-    deps.trustedProxies,
-  );
+  const ip = addressOf(request, deps.trustedProxies);
   const principal = await deps.resolvePrincipal(authorization, app.id, ip);
   const ending = endingFor(app, principal, deps.clock()) ?? overLimit(app, deps, clients);
   return { app, credential: { authorization, ip, principal }, ending };

@@ -22,6 +22,11 @@ export const workerdErrors = defineErrors({
     message: "The app has too many requests under way.",
     remediation: "Wait a moment and try again.",
   },
+  INSPECTION_FAILED: {
+    status: 400,
+    message: "The instance could not be looked into.",
+    remediation: "Look at the statement, the key or the value that was sent.",
+  },
   RUNTIME_UNSUPPORTED: {
     status: 501,
     message: "Durable Objects and functions can't run on this machine.",

@@ -1,8 +1,10 @@
 /**
- * Headers with which Ambit tells user code who calls. Whatever an outsider sends under these prefixes is removed
- * before a request reaches user code.
+ * Whether only Ambit may say a header of this name (lower case) to user code: with those it tells who calls. Also with
+ * underscores, since what turns headers into variables takes both for the same. Pure.
  */
-export const RESERVED_PREFIXES = ["x-butterbase-", "x-ambit-"] as const;
+export function isReservedHeader(name: string): boolean {
+  return name.startsWith("x") && /^x[-_](?:butterbase|ambit)[-_]/.test(name);
+}
 
 /** To an actor, beside `x-request-id`. */
 export const actorHeaders = {

@@ -20,8 +20,6 @@ export const limits = {
   closeDrainMs: 1_000,
   /** From SIGTERM to SIGKILL, once no request is under way. */
   terminateMs: 250,
-  /** After SIGKILL the kernel needs no more than this to end a process. */
-  reapMs: 2_000,
   /** Without requests and sockets for this long, a program is stopped. */
   idleMs: 5 * 60_000,
   /** Health is asked for this often while requests or sockets are there, and never otherwise. */
@@ -58,8 +56,9 @@ export const limits = {
   /** Inspections: one answer, and its size. */
   inspectMs: 10_000,
   inspectBytes: 8 * 1024 * 1024,
-  /** One tail batch. */
+  /** One tail batch, and how many of one process are read at a time: an honest one sends one after the other. */
   tailBytes: 8 * 1024 * 1024,
+  tailBatches: 4,
 
   /** Idle connections to one socket of a program. */
   idleConnections: 64,
@@ -75,6 +74,8 @@ export const limits = {
   casualtyMs: 2_000,
   /** A socket that ended without a close frame: whether its process died is known within this time. */
   lossMs: 100,
+  /** What a client may send before its upgrade is answered; it is read no further until then. */
+  earlyBytes: 64 * 1024,
   /** After our close frame, a client may take this long to answer before its socket is cut. */
   closeHandshakeMs: 1_000,
 } as const;

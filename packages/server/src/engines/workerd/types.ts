@@ -16,7 +16,7 @@ export interface Program {
   readonly scheme: "http" | "https";
   /** Resident memory the process may take before it is stopped. */
   readonly memoryBytes: number;
-  /** False when the app has its logs switched off (setting `logs` of the runtime feature): no tail worker is attached. */
+  /** False when the app has its logs switched off (setting `logs` of the runtime feature): nothing of them is in the program. */
   readonly logs: boolean;
 }
 
@@ -80,7 +80,7 @@ export interface ForwardOptions {
 export interface UpgradeOptions {
   /** Named in the answer when the client offered sub-protocols and user code chose none. */
   readonly selectProtocol?: string;
-  /** Of an answer that is no upgrade. */
+  /** Of the answer, whether it is an upgrade or not. */
   readonly onHeaders?: OnHeaders;
   /** Aborted when the connection may not stand any more: closed with 1008 and the reason's message. */
   readonly signal?: AbortSignal;

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { Platform } from "../../engines/platform.ts";
+import { ENV_NAME, isReservedEnv } from "../../kernel/env-names.ts";
 import { type AnyOperation, type AuditShape, appOperation } from "../../kernel/operation.ts";
+import { sealAppVariable } from "./environment.ts";
 import { appErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { presentApp } from "./operations.ts";
@@ -204,10 +206,7 @@ function envOperations({ secrets }: Platform, service: AppsService, now: () => n
       input: z.object({
         app_id: appId,
         env: z
-          .record(
-            z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/),
-            z.string().max(limits.envValueChars).nullable(),
-          )
+          .record(z.string().regex(ENV_NAME), z.string().max(limits.envValueChars).nullable())
           .describe("Name → value; null removes"),
       }),
       output: z.object({
@@ -225,13 +224,13 @@ function envOperations({ secrets }: Platform, service: AppsService, now: () => n
       async run({ app }, input) {
         const given = Object.entries(input.env as Record<string, string | null>);
         for (const [name] of given) {
-          if (/^(BUTTERBASE|AMBIT)_/.test(name)) throw appErrors.ENV_RESERVED({ details: { name } });
+          if (isReservedEnv(name)) throw appErrors.ENV_RESERVED({ details: { name } });
         }
         await service.change(app.id, ({ env }) => {
           const next: Record<string, string> = { ...env };
           for (const [name, value] of given) {
             if (value === null) delete next[name];
-            else next[name] = secrets.seal("app-env", value, `${app.id}/${name}`);
+            else next[name] = sealAppVariable(secrets, app.id, name, value);
           }
           if (Object.keys(next).length > limits.envVariables) throw appErrors.QUOTA_ENV_LIMIT();
           return { env: next, env_updated_at: new Date(now()) };

@@ -8,6 +8,8 @@ import { appErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import * as store from "./store.ts";
 
+export { environmentOf } from "./environment.ts";
+
 export interface AppOrder {
   readonly organizationId: string;
   readonly name: string;

@@ -45,6 +45,19 @@ export function createActivity(
     pending = kept;
     return due;
   };
+  const saw = (classId: string, name: string, atMs: number) => {
+    let names = pending.get(classId);
+    if (names === undefined) {
+      names = new Map();
+      pending.set(classId, names);
+    }
+    const before = names.get(name);
+    if (before === undefined) {
+      if (count >= limits.activityPending) return;
+      count += 1;
+    }
+    names.set(name, before === undefined ? atMs : Math.max(before, atMs));
+  };
   const write = async (all: boolean) => {
     const due = take(all);
     if (due.length === 0) return;
@@ -53,22 +66,12 @@ export function createActivity(
       for (const { classId, name, instanceId, atMs } of due)
         written.set(`${classId}/${name}`, { id: instanceId, atMs });
     } catch (error) {
-      log.warn({ error: (error as Error).message }, "activity of instances was not written");
+      for (const each of due) saw(each.classId, each.name, each.atMs);
+      log.warn({ error: (error as Error).message }, "activity of instances was not written yet");
     }
   };
   return {
-    saw(classId, name, atMs) {
-      let names = pending.get(classId);
-      if (names === undefined) {
-        names = new Map();
-        pending.set(classId, names);
-      }
-      if (!names.has(name)) {
-        if (count >= limits.activityPending) return;
-        count += 1;
-      }
-      names.set(name, atMs);
-    },
+    saw,
     lastAtMs: (classId, name) =>
       pending.get(classId)?.get(name) ?? written.get(`${classId}/${name}`)?.atMs ?? null,
     flush(all = false) {

@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { z } from "zod";
+import { checkDatabase } from "./database-check.ts";
 import { invalid } from "./errors.ts";
 import { limits } from "./limits.ts";
 
@@ -30,7 +31,10 @@ export const archiveSchema = z.object({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .describe("Of the database"),
-  data: z.base64().describe("The SQLite database, gzip, base64"),
+  data: z
+    .string()
+    .regex(/^[A-Za-z0-9+/]*={0,2}$/)
+    .describe("The SQLite database, gzip, base64"),
 });
 export type Archive = z.infer<typeof archiveSchema>;
 
@@ -78,19 +82,8 @@ export async function unpack(archive: Archive, file: string): Promise<void> {
   if (sha256(database) !== archive.sha256) throw broken("its checksum is another one");
   if (database.toString("latin1", 0, MAGIC.length) !== MAGIC) throw broken("it holds no SQLite database");
   await writeFile(file, database, { mode: 0o600 });
-  let found: unknown;
-  try {
-    const db = new DatabaseSync(file, { readOnly: true });
-    try {
-      db.exec("pragma trusted_schema = off; pragma cell_size_check = on");
-      found = db.prepare("pragma quick_check(1)").get()?.quick_check;
-    } finally {
-      db.close();
-    }
-  } catch (error) {
-    found = (error as Error).message;
-  }
-  if (found !== "ok") throw broken(`its database is damaged: ${String(found).slice(0, 200)}`);
+  const found = await checkDatabase(file);
+  if (found !== "ok") throw broken(`its database is damaged: ${found.slice(0, 200)}`);
 }
 
 const tooLarge = () =>

@@ -1,9 +1,12 @@
 import type { Answer, Exchange } from "../../engines/workerd/types.ts";
 import type { Clock } from "../../kernel/clock.ts";
+import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import type { Principal } from "../../kernel/principal.ts";
-import type { RuntimeService } from "../runtime/service.ts";
+import { type CallEnd, endOfFailure, onAnswerEnd, type RuntimeService } from "../runtime/service.ts";
 import type { Activity } from "./activity.ts";
+import { refuseBlamed } from "./blame.ts";
+import { instanceNameProblem } from "./names.ts";
 import type { ActorClass } from "./service.ts";
 
 /** A call of an instance by someone inside Ambit, decided about. */
@@ -24,7 +27,7 @@ export interface ActorCall {
   readonly timeoutMs: number;
 }
 
-/** Runs a call; the answer's body must be read to its end or destroyed. Throws the engine's errors. */
+/** Runs a call; the answer's body must be read to its end or destroyed. Throws REQUEST_ERROR, the engine's errors. */
 export type CallActor = (call: ActorCall, signal?: AbortSignal) => Promise<Answer>;
 
 export function createActorCalls(
@@ -34,6 +37,9 @@ export function createActorCalls(
 ): CallActor {
   return async (call, signal) => {
     const { actor, method, path } = call;
+    const problem = instanceNameProblem(call.instance);
+    if (problem !== null) throw errors.REQUEST_ERROR({ message: problem });
+    refuseBlamed(runtime, clock, actor);
     await runtime.claimHome(actor.appId);
     const requestId = newUuid();
     const startedAtMs = clock();
@@ -45,32 +51,24 @@ export function createActorCalls(
       endedAtMs: null,
     });
     activity.saw(actor.id, call.instance, startedAtMs);
-    let bytesOut = 0;
-    const end = (status: number, how: "answered" | "caller_gone" | "process_lost") =>
+    const startedAt = performance.now();
+    const end = (outcome: CallEnd, answered = true) =>
       runtime.invocations.end(requestId, {
-        status,
-        durationMs: clock() - startedAtMs,
+        ...outcome,
+        durationMs: performance.now() - startedAt,
         bytesIn: Buffer.isBuffer(call.body) ? call.body.length : 0,
-        bytesOut,
-        end: how,
         // Whether it goes on after its answer is not told here: it may.
-        waiting: how === "answered",
+        waiting: answered && outcome.end === "answered",
       });
     const headers = [...call.headers, "x-request-id", requestId];
     const exchange = { requestId, method, path, headers, body: call.body, timeoutMs: call.timeoutMs };
     try {
       const target = { kind: "actor", unit: actor.name } as const;
       const answer = await runtime.engine.request(`${actor.appId}/actors`, target, exchange, signal);
-      answer.body.on("data", (chunk: Buffer) => {
-        bytesOut += chunk.length;
-      });
-      answer.body.pause();
-      answer.body.once("close", () =>
-        end(answer.status, answer.body.readableEnded ? "answered" : "caller_gone"),
-      );
+      onAnswerEnd(answer, (how) => end(how));
       return answer;
     } catch (error) {
-      end(0, signal?.aborted === true ? "caller_gone" : "process_lost");
+      end(endOfFailure(error, signal), false);
       throw error;
     }
   };

@@ -45,7 +45,7 @@ export async function deploy(context: ActorContext, app: App, order: DeployOrder
     const present = await store.selectClass(database, app.id, order.name);
     const accessMode = asked ?? present?.access_mode ?? "authenticated";
     if (present !== null && (await servesAlready(context, present, order.code))) {
-      await bringUp(context, app.id);
+      await bringBack(context, app.id);
       return { row: await open(context, present, accessMode), changed: present.access_mode !== accessMode };
     }
     let row = present;
@@ -110,7 +110,7 @@ export function rollback(context: ActorContext, app: App, name: string, version:
       });
     }
     if (row.version === version) {
-      await bringUp(context, app.id);
+      await bringBack(context, app.id);
       return { row: await open(context, row, row.access_mode), changed: false };
     }
     const { class_name, compiled, compressed_bytes } = wanted;
@@ -130,6 +130,15 @@ export function rollback(context: ActorContext, app: App, name: string, version:
       throw error;
     }
   });
+}
+
+/** Has what is stored run, if something else does; says in lines of the TypeScript why it does not start. */
+async function bringBack(context: ActorContext, appId: string): Promise<void> {
+  try {
+    await bringUp(context, appId);
+  } catch (error) {
+    throw await explained(context, appId, null, error);
+  }
 }
 
 async function servesAlready(context: ActorContext, row: store.ClassRow, code: string): Promise<boolean> {
@@ -218,9 +227,9 @@ async function fail(context: ActorContext, row: store.ClassRow, error: unknown):
   context.changed(row.app_id);
 }
 
-const explained = (context: ActorContext, appId: string, release: Release, error: unknown) =>
+const explained = (context: ActorContext, appId: string, release: Release | null, error: unknown) =>
   explainStart(error, async (name) =>
-    name === release.row.name
+    name === release?.row.name
       ? release.sourceMap
       : ((await context.programs.sourceMap(appId, name))?.sourceMap ?? null),
   );

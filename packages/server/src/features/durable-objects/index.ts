@@ -3,6 +3,7 @@ import type { Feature } from "../../kernel/operation.ts";
 import { actorErrors } from "./errors.ts";
 import { instanceOperations } from "./instance-operations.ts";
 import { invokeOperation } from "./invoke-operation.ts";
+import { actorPaths } from "./openapi.ts";
 import { classOperations, INSTANCES_TOOL, TOOL } from "./operations.ts";
 import { runtimeOperations } from "./runtime-operations.ts";
 import { createActorParts, type Dependencies, type DurableObjectsService } from "./service.ts";
@@ -22,6 +23,7 @@ export function createDurableObjects(
       ...runtimeOperations(parts),
     ],
     errors: actorErrors.entries,
+    paths: actorPaths,
     tools: [
       {
         name: TOOL,

@@ -20,7 +20,10 @@ const params = z
 const sql = z.string().min(1).max(limits.sqlChars);
 const storageKey = z.string().max(2_048);
 const address = { app_id: appId, name: className, instance: instanceField };
-const errors = ["VALIDATION_ERROR", "RUNTIME_UNAVAILABLE", "RUNTIME_ELSEWHERE"];
+const errors = [
+  ...["VALIDATION_ERROR", "RUNTIME_UNAVAILABLE", "RUNTIME_ELSEWHERE", "RUNTIME_UNSUPPORTED"],
+  ...["RUNTIME_STOPPED", "RUNTIME_TIMEOUT"],
+];
 
 const audited = (
   action: AuditShape<Record<string, unknown>>["action"],
@@ -69,7 +72,7 @@ const listOperation = ({ context }: ActorParts) =>
     right: "view",
     risk: "read",
     idempotent: true,
-    errors: ["RUNTIME_ELSEWHERE"],
+    errors: ["RUNTIME_ELSEWHERE", "RUNTIME_UNSUPPORTED"],
     http: { method: "GET", path: "/v1/:app_id/durable-objects/:name/instances" },
     mcp: { tool: TOOL, action: "list_instances" },
     async run({ app }, { name, limit = 100, cursor = null }) {

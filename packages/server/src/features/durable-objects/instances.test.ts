@@ -197,9 +197,15 @@ describe("after a restart", () => {
       [app.id],
     );
     await reach("kept");
+    // Stopped between the new code's start and the word that it serves.
+    await database.query(
+      "update ambit.durable_objects set status = 'BUILDING' where app_id = $1 and version is not null",
+      [app.id],
+    );
     await on.restart();
     expect(existsSync(directory)).toBe(false);
     expect(await on.run("get", { app_id: app.id, name: "half" })).toMatchObject({ status: "ERROR" });
+    expect(await run("get", {})).toMatchObject({ status: "READY", error_message: null });
     expect(await run("get_instance", { instance: "kept" })).toMatchObject({ name: "kept" });
     expect(await ask("kept")).toBe("2");
   });

@@ -179,8 +179,7 @@ async function ask(
   try {
     return await runtime.engine.inspect(actorsOf(appId), name, { id }, inspection);
   } catch (error) {
-    if (!(error instanceof AmbitError) || error.code !== "INSPECTION_FAILED" || error.status >= 500)
-      throw error;
+    if (!(error instanceof AmbitError) || error.code !== "INSPECTION_FAILED") throw error;
     throw invalid("STORAGE_ERROR", error.message.slice(0, limits.errorMessageChars), error.remediation);
   }
 }

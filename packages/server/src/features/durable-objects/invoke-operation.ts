@@ -1,23 +1,15 @@
 import { z } from "zod";
+import { namesOf } from "../../engines/platform.ts";
 import { actorHeaders } from "../../engines/workerd/headers.ts";
 import { hostOf } from "../../kernel/app-host.ts";
 import { errors } from "../../kernel/errors.ts";
 import { appOperation } from "../../kernel/operation.ts";
-import { dataOf, givenBody, givenHeaders, headersByName, readAnswer } from "../runtime/service.ts";
+import { CALL_METHODS, givenBody, givenHeaders, showAnswer, shownAnswer } from "../runtime/service.ts";
 import { servingClassOf } from "./context.ts";
 import { limits } from "./limits.ts";
 import { INSTANCES_TOOL as TOOL } from "./operations.ts";
 import type { ActorParts } from "./service.ts";
 import { appId, className } from "./views.ts";
-
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
-
-const output = z.object({
-  status: z.number().describe("HTTP status the instance answered with"),
-  headers: z.record(z.string(), z.string()),
-  body: z.unknown().describe("JSON value, or text"),
-  duration_ms: z.number(),
-});
 
 /** `durable_objects.invoke`: one request to an instance by the key that asks for it, whatever its access mode. */
 export const invokeOperation = ({ context, service }: ActorParts) =>
@@ -34,7 +26,7 @@ export const invokeOperation = ({ context, service }: ActorParts) =>
         .min(1)
         .max(limits.instanceNameBytes)
         .describe("Name of the instance, such as lobby"),
-      method: z.enum(METHODS).optional().describe("Default POST"),
+      method: z.enum(CALL_METHODS).optional().describe("Default POST"),
       path: z
         .string()
         .max(2_000)
@@ -43,13 +35,16 @@ export const invokeOperation = ({ context, service }: ActorParts) =>
       body: z.unknown().optional().describe("JSON value; a text is sent as it is"),
       headers: z.record(z.string(), z.string()).optional().describe("Further request headers"),
     }),
-    output,
+    output: shownAnswer,
     right: "develop",
     risk: "execute",
     idempotent: false,
     whilePaused: false,
     secretFields: ["body", "headers"],
-    errors: ["RUNTIME_UNAVAILABLE", "RUNTIME_STOPPED", "RUNTIME_TIMEOUT", "RUNTIME_ELSEWHERE"],
+    errors: [
+      ...["RUNTIME_UNAVAILABLE", "RUNTIME_STOPPED", "RUNTIME_TIMEOUT", "RUNTIME_ELSEWHERE"],
+      ...["RUNTIME_BUSY", "RUNTIME_UNSUPPORTED"],
+    ],
     audit: {
       category: "function",
       action: "invoke",
@@ -63,8 +58,7 @@ export const invokeOperation = ({ context, service }: ActorParts) =>
       const actor = await service.find(app.id, name);
       if (actor === null) throw errors.RESOURCE_NOT_FOUND({ message: `There is no class ${name}.` });
       const { instance, method = "POST", body } = input;
-      const { publicUrl, config } = context.platform;
-      const host = hostOf({ publicUrl: publicUrl(), baseDomain: config.baseDomain }, app);
+      const host = hostOf(namesOf(context.platform), app);
       const startedAt = performance.now();
       const answer = await service.call(
         {
@@ -80,13 +74,7 @@ export const invokeOperation = ({ context, service }: ActorParts) =>
         },
         signal,
       );
-      const held = { ...answer, body: await readAnswer(answer) };
-      return {
-        status: held.status,
-        headers: headersByName(held.headers),
-        body: dataOf(held),
-        duration_ms: Math.round(performance.now() - startedAt),
-      };
+      return await showAnswer(answer, startedAt);
     },
   });
 

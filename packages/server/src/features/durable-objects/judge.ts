@@ -1,9 +1,9 @@
-import { compileActor, mapPosition, SourceError } from "../../engines/workerd/source/index.ts";
+import { compileActor, SourceError } from "../../engines/workerd/source/index.ts";
 import { CanaryError } from "../../engines/workerd/types.ts";
 import { AmbitError } from "../../kernel/errors.ts";
+import { fileOf, sourceProblem, startProblem } from "../runtime/service.ts";
 import { actorErrors, invalid } from "./errors.ts";
 import { limits } from "./limits.ts";
-import { fileOf } from "./programs.ts";
 import type { ServingRow } from "./store.ts";
 
 /** The source compiled; throws VALIDATION_ERROR that says where and what is wrong with it. */
@@ -12,18 +12,7 @@ export async function compile(name: string, code: string): ReturnType<typeof com
     return await compileActor(code, fileOf(name));
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
-    throw actorErrors.VALIDATION_ERROR({
-      message: error.message,
-      remediation: error.remediation,
-      details: {
-        reason: error.reason,
-        file: fileOf(name),
-        line: error.line,
-        column: error.column,
-        message: error.message,
-      },
-      cause: error,
-    });
+    throw actorErrors.VALIDATION_ERROR({ ...sourceProblem(name, error), cause: error });
   }
 }
 
@@ -55,20 +44,12 @@ export type SourceMaps = (name: string) => Promise<string | null>;
 /** A program that does not start, as the deployer is told it: in lines of the TypeScript. Other errors stay as they are. */
 export async function explainStart(error: unknown, maps: SourceMaps): Promise<unknown> {
   if (!(error instanceof CanaryError)) return error;
-  const { unit, line, column, message } = error;
-  const map = unit === null || line === null ? null : await maps(unit);
-  const at = map === null || line === null ? null : mapPosition(map, line, column ?? 1);
-  const where = unit === null ? "" : `${fileOf(unit)}${at === null ? "" : `:${at.line}`}: `;
+  const { unit, text, line, column } = await startProblem(error, maps);
   return invalid(
     "START_FAILED",
-    `${where}${message}`,
+    text,
     "The classes were started on empty storage to try them. Nothing at the top level of the file may throw, wait or use the network; do such work in the constructor or in fetch.",
-    {
-      file: unit === null ? null : fileOf(unit),
-      line: at?.line ?? null,
-      column: at?.column ?? null,
-      message,
-    },
+    { file: unit === null ? null : fileOf(unit), line, column, message: error.message },
   );
 }
 

@@ -8,7 +8,6 @@ export const limits = {
   versionsPerClass: 100,
   /** Variables of an app's classes. */
   envVariables: 200,
-  envKeyChars: 128,
   /** One variable's value. */
   envValueBytes: 8 * 1024,
   /** A failed deploy's reason, as it is kept. */
@@ -39,6 +38,8 @@ export const limits = {
   archiveBytes: 7 * 1024 * 1024,
   /** The same, unpacked. */
   archiveUnpackedBytes: 256 * 1024 * 1024,
+  /** How long it may take to see that its database is sound. */
+  archiveCheckMs: 20_000,
   /** How long an instance has to answer a call by operation. */
   invokeMs: 30_000,
 } as const;

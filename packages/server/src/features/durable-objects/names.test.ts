@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { checkCollision, checkEnvKey, checkName, readAccessMode } from "./names.ts";
+import { checkCollision, checkEnvKey, checkName, instanceNameProblem, readAccessMode } from "./names.ts";
 
 const reasonOf = (work: () => void): string | undefined => {
   try {
@@ -48,4 +48,10 @@ it("takes env keys of letters, digits and underscores that are not the server's"
 it("knows three access modes", () => {
   expect(readAccessMode("service_key")).toBe("service_key");
   expect(reasonOf(() => readAccessMode("private"))).toBe("INVALID_ACCESS_MODE");
+});
+
+it("names instances with any text that can be kept", () => {
+  for (const name of ["a", "Räume/1", "x".repeat(1_024)]) expect(instanceNameProblem(name)).toBeNull();
+  for (const name of ["", "a\0b", "\ud800", "é".repeat(513)])
+    expect(instanceNameProblem(name)).not.toBeNull();
 });

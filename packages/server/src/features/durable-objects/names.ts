@@ -1,13 +1,11 @@
 import { bindingOf, isKebabName } from "../../engines/workerd/source/index.ts";
+import { ENV_NAME, isReservedEnv } from "../../kernel/env-names.ts";
 import { invalid } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 export const ACCESS_MODES = ["public", "authenticated", "service_key"] as const;
 /** Who may reach the instances of a class. */
 export type AccessMode = (typeof ACCESS_MODES)[number];
-
-/** What the server itself sets begins so. */
-const RESERVED_ENV = /^(BUTTERBASE|AMBIT)_/;
 
 /** Throws VALIDATION_ERROR for a name a class can't have. */
 export function checkName(name: string): void {
@@ -25,13 +23,20 @@ export function checkName(name: string): void {
       "Choose another name.",
     );
   }
-  if (RESERVED_ENV.test(bindingOf(name))) {
+  if (isReservedEnv(bindingOf(name))) {
     throw invalid(
       "INVALID_NAME",
       `The namespace of ${name} would be called ${bindingOf(name)}; names like that are set by the server.`,
       "Choose a name that does not begin with butterbase- or ambit-.",
     );
   }
+}
+
+/** What is wrong with the name of an instance, decoded, or null. Pure. */
+export function instanceNameProblem(name: string): string | null {
+  const fits = name !== "" && Buffer.byteLength(name) <= limits.instanceNameBytes;
+  if (fits && !name.includes("\0") && name.isWellFormed()) return null;
+  return `An instance's name has 1 to ${limits.instanceNameBytes} bytes and no null character.`;
 }
 
 /** The access mode that was asked for; throws VALIDATION_ERROR for one that does not exist. */
@@ -51,14 +56,14 @@ export const stricter = (a: AccessMode, b: AccessMode): AccessMode =>
 
 /** Throws VALIDATION_ERROR for a key a variable can't have. */
 export function checkEnvKey(key: string): void {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key) || key.length > limits.envKeyChars) {
+  if (!ENV_NAME.test(key)) {
     throw invalid(
       "INVALID_ENV_KEY",
       `${JSON.stringify(key.slice(0, 80))} is not a name for a variable.`,
-      "Use letters, digits and underscores, not beginning with a digit.",
+      "Use up to 128 letters, digits and underscores, not beginning with a digit.",
     );
   }
-  if (RESERVED_ENV.test(key)) {
+  if (isReservedEnv(key)) {
     throw invalid("RESERVED_ENV_KEY", `${key} is set by the server.`, "Choose a name without that prefix.");
   }
 }

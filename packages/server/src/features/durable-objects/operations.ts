@@ -15,6 +15,9 @@ export const TOOL = "manage_durable_objects";
 const BASE = "/v1/:app_id/durable-objects";
 const key = z.string().max(500).describe("Name of the variable: letters, digits, underscores");
 
+/** What changes of an app's classes can meet: they are tried and swapped in. */
+const changes = ["VALIDATION_ERROR", "RUNTIME_ELSEWHERE", "RUNTIME_UNSUPPORTED", "RUNTIME_UNAVAILABLE"];
+
 const audited = (
   action: AuditShape<Record<string, unknown>>["action"],
   resourceType: string,
@@ -61,7 +64,7 @@ const deployOperation = ({ context }: ActorParts) =>
     risk: "execute",
     overwrites: true,
     idempotent: true,
-    errors: ["VALIDATION_ERROR", "RUNTIME_UNSUPPORTED", "RUNTIME_ELSEWHERE"],
+    errors: [...changes, "RUNTIME_BUSY"],
     audit: audited("update", "durable_object"),
     http: { method: "POST", path: BASE },
     mcp: { tool: TOOL, action: "deploy" },
@@ -134,7 +137,7 @@ const deleteOperation = ({ context }: ActorParts) =>
     right: "develop",
     risk: "destructive",
     idempotent: false,
-    errors: ["RUNTIME_ELSEWHERE"],
+    errors: ["RUNTIME_ELSEWHERE", "RUNTIME_UNSUPPORTED", "RUNTIME_UNAVAILABLE"],
     audit: audited("delete", "durable_object"),
     http: { method: "DELETE", path: `${BASE}/:name` },
     mcp: { tool: TOOL, action: "delete" },
@@ -171,6 +174,7 @@ const usageOperation = ({ context }: ActorParts) =>
     right: "view",
     risk: "read",
     idempotent: true,
+    errors: ["RUNTIME_UNSUPPORTED"],
     http: { method: "GET", path: `${BASE}/:name/usage` },
     mcp: { tool: TOOL, action: "usage" },
     async run({ app, nowMs }, { name }) {
@@ -235,7 +239,7 @@ function envOperations({ context }: ActorParts): AnyOperation[] {
       overwrites: true,
       idempotent: true,
       secretFields: ["value"],
-      errors: ["VALIDATION_ERROR", "RUNTIME_ELSEWHERE"],
+      errors: changes,
       audit: audited("update", "durable_object_env"),
       http: { method: "PUT", path: `${BASE}/env/:key` },
       mcp: { tool: TOOL, action: "set_env" },
@@ -254,7 +258,7 @@ function envOperations({ context }: ActorParts): AnyOperation[] {
       risk: "write",
       overwrites: true,
       idempotent: true,
-      errors: ["VALIDATION_ERROR", "RUNTIME_ELSEWHERE"],
+      errors: changes,
       audit: audited("delete", "durable_object_env"),
       http: { method: "DELETE", path: `${BASE}/env/:key` },
       mcp: { tool: TOOL, action: "delete_env" },
@@ -296,7 +300,7 @@ function versionOperations({ context }: ActorParts): AnyOperation[] {
       risk: "execute",
       overwrites: true,
       idempotent: true,
-      errors: ["VALIDATION_ERROR", "RUNTIME_ELSEWHERE"],
+      errors: changes,
       audit: audited("update", "durable_object"),
       http: { method: "POST", path: `${BASE}/:name/rollback` },
       mcp: { tool: INSTANCES_TOOL, action: "rollback" },

@@ -8,11 +8,11 @@ beforeAll(async () => {
 });
 afterAll(() => on.stop());
 
-/** `/set` has an alarm in 300 ms; any other path says how often it rang. */
+/** `/set` has an alarm in 3 s; any other path says how often it rang. */
 const CODE = `export class Clock {
   constructor(state) { this.state = state; }
   async fetch(request) {
-    if (request.url.endsWith("/set")) await this.state.storage.setAlarm(Date.now() + 300);
+    if (request.url.endsWith("/set")) await this.state.storage.setAlarm(Date.now() + 3_000);
     return new Response(String((await this.state.storage.get("rang")) ?? 0));
   }
   async alarm() {
@@ -27,7 +27,7 @@ it("nothing of a paused app runs, its alarms wait until it is resumed", async ()
   await on.ask(app, "clock", "a", "/set");
   await on.apps.update(app.id, { paused_at: new Date(), paused_reason: "for a while" });
   await expect.poll(() => on.runtime.engine.status(key).state).toBe("stopped");
-  await pause(600);
+  await pause(3_500);
   expect(on.runtime.engine.status(key).state).toBe("stopped");
   await expect(on.ask(app, "clock", "a")).rejects.toMatchObject({ code: "APP_PAUSED" });
   await on.apps.update(app.id, { paused_at: null, paused_reason: null });

@@ -6,9 +6,8 @@ import type { ServingRow } from "./store.ts";
 
 /** What a program is made of, all secrets opened. */
 export interface ProgramParts {
-  readonly app: { readonly id: string; readonly name: string; readonly subdomain: string };
+  readonly appId: string;
   readonly publicUrl: string;
-  readonly region: string;
   readonly classes: readonly ServingRow[];
   /** Variables of the app, then those of its classes, which win. */
   readonly appEnv: Readonly<Record<string, string>>;
@@ -28,7 +27,7 @@ export function buildProgram(parts: ProgramParts): Program {
     env,
   }));
   const program = {
-    appId: parts.app.id,
+    appId: parts.appId,
     kind: "actors" as const,
     actors,
     functions: [],
@@ -40,23 +39,8 @@ export function buildProgram(parts: ProgramParts): Program {
 }
 
 /** What every class finds in `env`, apart from the namespaces of the app's classes, whose names are kept free. */
-function environmentOf({
-  app,
-  publicUrl,
-  region,
-  classes,
-  appEnv,
-  classEnv,
-}: ProgramParts): Record<string, string> {
-  const env: Record<string, string> = {
-    BUTTERBASE_APP_ID: app.id,
-    BUTTERBASE_API_URL: publicUrl,
-    BUTTERBASE_APP_NAME: app.name,
-    BUTTERBASE_SUBDOMAIN: app.subdomain,
-    BUTTERBASE_REGION: region,
-    ...appEnv,
-    ...classEnv,
-  };
+function environmentOf({ classes, appEnv, classEnv }: ProgramParts): Record<string, string> {
+  const env: Record<string, string> = { ...appEnv, ...classEnv };
   // A variable of the app may come to be called like a class after that was deployed: the class stays reachable.
   for (const { name } of classes) delete env[bindingOf(name)];
   return env;

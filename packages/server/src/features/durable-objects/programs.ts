@@ -1,12 +1,11 @@
 import type { Platform } from "../../engines/platform.ts";
 import type { Program } from "../../engines/workerd/types.ts";
 import { pausedError } from "../../kernel/errors.ts";
-import type { AppsService } from "../apps/service.ts";
+import { type AppsService, environmentOf } from "../apps/service.ts";
+import { fileOf } from "../runtime/service.ts";
 import { buildProgram } from "./program.ts";
 import * as store from "./store.ts";
 
-/** The one region of a self-hosted server. */
-const REGION = "local";
 const PURPOSE = "durable-object-env";
 
 /** What would be other than it is stored, for trying it out. */
@@ -28,9 +27,6 @@ export interface Programs {
   open(appId: string, key: string, sealed: string): string;
 }
 
-/** What the file of a class is called, in messages and stacks. */
-export const fileOf = (name: string): string => `${name}.ts`;
-
 export function createPrograms(
   { database, secrets, publicUrl }: Platform,
   apps: AppsService,
@@ -40,9 +36,6 @@ export function createPrograms(
   const context = (appId: string, key: string) => `${appId}/${key}`;
   const open = (appId: string, key: string, sealed: string) =>
     secrets.open(PURPOSE, sealed, context(appId, key));
-  const openAll = (sealed: Iterable<[string, string]>, opener: (key: string, value: string) => string) =>
-    Object.fromEntries([...sealed].map(([key, value]) => [key, opener(key, value)]));
-
   const build = async (appId: string, { serving, env = {} }: Change): Promise<Program | null> => {
     const [stored, sealed] = await Promise.all([
       store.selectServing(database, appId),
@@ -53,19 +46,17 @@ export function createPrograms(
     if (classes.length === 0) return null;
     classes.sort((a, b) => (a.name < b.name ? -1 : 1));
     const app = await apps.config(appId);
-    const classEnv: Record<string, string> = openAll(sealed, (key, value) => open(appId, key, value));
+    const classEnv: Record<string, string> = {};
+    for (const [key, value] of sealed) classEnv[key] = open(appId, key, value);
     for (const [key, value] of Object.entries(env)) {
       if (value === null) delete classEnv[key];
       else classEnv[key] = value;
     }
     return buildProgram({
-      app,
+      appId,
       publicUrl: publicUrl(),
-      region: REGION,
       classes,
-      appEnv: openAll(Object.entries(app.env), (key, value) =>
-        secrets.open("app-env", value, context(appId, key)),
-      ),
+      appEnv: environmentOf({ secrets, publicUrl }, app),
       classEnv,
       logs: await wantsLogs(appId),
     });

@@ -16,7 +16,7 @@ export function deleteClass(context: ActorContext, appId: string, name: string):
 }
 
 /** Removes the storage of an app's deleted classes while no process has it. */
-export async function removeRemains(context: ActorContext, appId: string): Promise<void> {
+async function removeRemains(context: ActorContext, appId: string): Promise<void> {
   const { database } = context.platform;
   const remains = await store.selectRemains(database, appId);
   if (remains.length === 0) return;
@@ -27,19 +27,24 @@ export async function removeRemains(context: ActorContext, appId: string): Promi
   for (const { unique_key } of remains) await store.deleteRemains(database, unique_key);
 }
 
+const INTERRUPTED = "The server was stopped during the deploy. Deploy again.";
+
 /** Finishes what a crash interrupted. An app whose storage is on another node is left to that one. */
 export async function recover(context: ActorContext): Promise<void> {
   const { database, log } = context.platform;
-  await store.failInterrupted(database, "The server was stopped during the deploy. Deploy again.");
-  const remains = await store.selectRemains(database, null);
-  for (const appId of new Set(remains.map(({ app_id }) => app_id))) {
+  const [interrupted, remains] = await Promise.all([
+    store.selectInterrupted(database),
+    store.selectRemains(database, null),
+  ]);
+  for (const appId of new Set([...interrupted, ...remains.map(({ app_id }) => app_id)])) {
     try {
       await context.runtime.claimHome(appId);
+      await store.settleInterrupted(database, appId, INTERRUPTED);
       await context.serial(appId, () => removeRemains(context, appId));
     } catch (error) {
       log.warn(
         { app: appId, error: (error as Error).message },
-        "storage of deleted classes could not be removed yet",
+        "what a stop interrupted could not be finished yet",
       );
     }
   }

@@ -117,7 +117,7 @@ const ticketOperation = ({ context, tickets }: ActorParts) =>
       }
       if (name !== undefined) await servingClassOf(context, app.id, name);
       const scope = { className: name ?? null, instance: instance ?? null };
-      const { ticket, expiresAtMs } = await tickets.create(app.id, token, scope);
+      const { ticket, expiresAtMs } = await tickets.create(app.id, principal.userId, token, scope);
       return {
         ticket,
         expires_at: new Date(expiresAtMs).toISOString(),

@@ -1,6 +1,7 @@
 import type { Platform } from "../../engines/platform.ts";
 import { createLookup } from "../../kernel/cache.ts";
 import { AmbitError } from "../../kernel/errors.ts";
+import { createSerial } from "../../kernel/serial.ts";
 import type { AppsService } from "../apps/service.ts";
 import type { RuntimeService } from "../runtime/service.ts";
 import { type Activity, createActivity } from "./activity.ts";
@@ -12,12 +13,12 @@ import { limits } from "./limits.ts";
 import type { AccessMode } from "./names.ts";
 import { createPrograms } from "./programs.ts";
 import { recover } from "./removal.ts";
-import { createSerial } from "./serial.ts";
 import * as store from "./store.ts";
 import { createTickets, type Tickets } from "./tickets.ts";
 
 export { type ActorAccessQuestion, decideActorAccess, hasLapsed } from "./access.ts";
-export type { AccessMode } from "./names.ts";
+export { refuseBlamed } from "./blame.ts";
+export { type AccessMode, instanceNameProblem } from "./names.ts";
 
 /** A class that serves, as the doors see it. */
 export interface ActorClass {

@@ -111,12 +111,22 @@ export async function deleteNeverServed(db: Queryable, appId: string): Promise<v
   await db.query("delete from ambit.durable_objects where app_id = $1 and version is null", [appId]);
 }
 
-/** Deploys of classes a crash interrupted before they had a version. */
-export async function failInterrupted(db: Queryable, reason: string): Promise<void> {
+/** Apps with a first deploy of a class that has not ended. */
+export async function selectInterrupted(db: Queryable): Promise<string[]> {
+  const rows = await db.query<{ app_id: string }>(
+    "select distinct app_id from ambit.durable_objects where status in ('PENDING', 'BUILDING')",
+  );
+  return rows.map(({ app_id }) => app_id);
+}
+
+/** Says of an app's first deploys that were interrupted how they ended: those that had come to serve go on. */
+export async function settleInterrupted(db: Queryable, appId: string, reason: string): Promise<void> {
   await db.query(
-    `update ambit.durable_objects set status = 'ERROR', error_message = $1, updated_at = now()
-     where status in ('PENDING', 'BUILDING') and version is null`,
-    [reason],
+    `update ambit.durable_objects set updated_at = now(),
+       status = case when version is null then 'ERROR' else 'READY' end,
+       error_message = case when version is null then $2 end
+     where app_id = $1 and status in ('PENDING', 'BUILDING')`,
+    [appId, reason],
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Platform } from "../../engines/platform.ts";
 import { newToken, sha256Hex } from "../../kernel/ids.ts";
+import { createRateLimit } from "../../kernel/rate-limit.ts";
 import { actorErrors } from "./errors.ts";
 import * as store from "./instance-store.ts";
 import { limits } from "./limits.ts";
@@ -12,16 +13,27 @@ export interface TicketScope {
 
 /** Tickets stand for an access token once, for half a minute: so that no token need be in a URL. */
 export interface Tickets {
-  create(appId: string, token: string, scope: TicketScope): Promise<{ ticket: string; expiresAtMs: number }>;
+  /** Throws QUOTA_RATE_LIMIT for a user who asks for more than anyone connects. */
+  create(
+    appId: string,
+    userId: string,
+    token: string,
+    scope: TicketScope,
+  ): Promise<{ ticket: string; expiresAtMs: number }>;
   /** The access token behind it; throws DURABLE_OBJECT_TICKET_INVALID. A ticket shown once is spent. */
   redeem(appId: string, ticket: string, target: { className: string; instance: string }): Promise<string>;
 }
 
 const PURPOSE = "durable-object-ticket";
 
-export function createTickets({ database, secrets, clock }: Platform): Tickets {
+/** What one user may ask for: a ticket per connection, and some to spare. */
+const RATE = { name: "actor_tickets", points: 120, windowS: 60 };
+
+export function createTickets({ database, secrets, clock, metrics }: Platform): Tickets {
+  const rate = createRateLimit(RATE, metrics);
   return {
-    async create(appId, token, { className, instance }) {
+    async create(appId, userId, token, { className, instance }) {
+      await rate.consume(`${appId}/${userId}`);
       const ticket = newToken();
       const expiresAtMs = clock() + limits.ticketMs;
       await store.insertTicket(database, sha256Hex(ticket), {

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Platform } from "../../engines/platform.ts";
+import { namesOf, type Platform } from "../../engines/platform.ts";
+import { originOf } from "../../kernel/app-host.ts";
 import type { App } from "../../kernel/operation.ts";
 import type { Instance } from "./instances.ts";
 import { limits } from "./limits.ts";
@@ -70,14 +71,8 @@ export function presentClass(platform: Platform, app: App, row: ClassRow): z.inf
     last_deployed_at: row.last_deployed_at?.toISOString() ?? null,
     error_message: row.error_message,
     version: row.version,
-    url: `${originOf(platform, app)}/_do/${row.name}`,
+    url: `${originOf(namesOf(platform), app)}/_do/${row.name}`,
   };
-}
-
-/** The app's own origin, e.g. `http://notes.localhost:4000`. */
-export function originOf({ publicUrl, config }: Pick<Platform, "publicUrl" | "config">, app: App): string {
-  const { protocol, port } = new URL(publicUrl());
-  return `${protocol}//${app.subdomain}.${config.baseDomain}${port === "" ? "" : `:${port}`}`;
 }
 
 export const presentInstance = (instance: Instance): z.infer<typeof instanceSchema> => ({

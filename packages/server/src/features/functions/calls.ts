@@ -1,10 +1,10 @@
 import { CONTEXT_HEADER, type FunctionContext } from "../../engines/workerd/headers.ts";
 import type { Answer, Exchange, Outcome } from "../../engines/workerd/types.ts";
 import type { Clock } from "../../kernel/clock.ts";
-import { AmbitError, errors } from "../../kernel/errors.ts";
+import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import { ANONYMOUS, type KeyPrincipal, type Principal } from "../../kernel/principal.ts";
-import type { RuntimeService } from "../runtime/service.ts";
+import { type CallEnd, endOfFailure, onAnswerEnd, type RuntimeService } from "../runtime/service.ts";
 import type { FunctionRoute } from "./catalogue.ts";
 import { contextJson } from "./context.ts";
 import { functionErrors } from "./errors.ts";
@@ -100,38 +100,22 @@ export function createCalls(runtime: RuntimeService, clock: Clock): FunctionCall
       const { route } = call;
       const exchange = open(call, true);
       const startedAt = performance.now();
-      const end = (outcome: Pick<Outcome, "status" | "end"> & { bytesOut?: number }) =>
+      const end = (outcome: CallEnd, answered = true) =>
         finish(route, exchange.requestId, {
-          status: outcome.status,
+          ...outcome,
           durationMs: performance.now() - startedAt,
           bytesIn: Buffer.isBuffer(call.body) ? call.body.length : 0,
-          bytesOut: outcome.bytesOut ?? 0,
-          end: outcome.end,
           // Whether it goes on after its answer is not told here: it may.
-          waiting: outcome.end === "answered",
+          waiting: answered && outcome.end === "answered",
         });
       try {
         const answer = await runtime.engine.request(route.key, route.target, exchange, signal);
-        let bytesOut = 0;
-        answer.body.on("data", (chunk: Buffer) => {
-          bytesOut += chunk.length;
-        });
-        answer.body.pause();
-        answer.body.once("close", () =>
-          end({
-            status: answer.status,
-            end: answer.body.readableEnded ? "answered" : "caller_gone",
-            bytesOut,
-          }),
-        );
+        onAnswerEnd(answer, (how) => end(how));
         return { ...answer, requestId: exchange.requestId };
       } catch (error) {
-        const code = error instanceof AmbitError ? error.code : "";
-        if (code === "RUNTIME_TIMEOUT") {
-          end({ status: 504, end: "timeout" });
-          throw timedOut(route, performance.now() - startedAt);
-        }
-        end({ status: 0, end: signal?.aborted === true ? "caller_gone" : "process_lost" });
+        const how = endOfFailure(error, signal);
+        end(how, false);
+        if (how.end === "timeout") throw timedOut(route, performance.now() - startedAt);
         throw error;
       }
     },

@@ -1,13 +1,13 @@
 import { LRUCache } from "lru-cache";
-import type { Platform } from "../../engines/platform.ts";
+import { namesOf, type Platform } from "../../engines/platform.ts";
 import type { ProgramKey, Target } from "../../engines/workerd/types.ts";
+import { hostOf } from "../../kernel/app-host.ts";
 import { createLookup } from "../../kernel/cache.ts";
 import { limits as kernelLimits } from "../../kernel/limits.ts";
 import type { App } from "../../kernel/operation.ts";
 import type { AppsService } from "../apps/service.ts";
 import type { RuntimeService } from "../runtime/service.ts";
 import { contextTail } from "./context.ts";
-import { hostOf } from "./host.ts";
 import type { HttpAuth } from "./invoke-access.ts";
 import { isOfRevision, programKey, revisionOf } from "./program.ts";
 import * as store from "./store.ts";
@@ -89,7 +89,7 @@ export function createCatalogue(
       store.selectFunctions(platform.database, app.id),
       store.selectTriggers(platform.database, app.id),
     ]);
-    const host = hostOf(platform, app);
+    const host = hostOf(namesOf(platform), app);
     const routes = rows.map((row) => toRoute(app, host, row, triggers, loadOf(before, row)));
     const functions: AppFunctions = {
       app,

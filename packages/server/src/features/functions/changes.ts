@@ -1,9 +1,9 @@
 import type { Platform } from "../../engines/platform.ts";
 import type { Queryable } from "../../engines/postgres/database.ts";
-import { mapPosition } from "../../engines/workerd/source/index.ts";
 import { CanaryError } from "../../engines/workerd/types.ts";
+import { createSerial } from "../../kernel/serial.ts";
 import type { AppsService } from "../apps/service.ts";
-import type { RuntimeService } from "../runtime/service.ts";
+import { type RuntimeService, startProblem } from "../runtime/service.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { functionErrors } from "./errors.ts";
 import { buildProgram, type ProgramParts, programKey, readParts, revisionOf } from "./program.ts";
@@ -40,21 +40,8 @@ export type ChangeFunctions = <T>(
  * bad change costs nothing. One change of an app at a time on this node; of two on different nodes one begins anew.
  */
 export function createChanges(platform: Platform, deps: ChangesDeps): ChangeFunctions {
-  const queue = new Map<string, Promise<unknown>>();
-  return (appId, plan) => {
-    const before = queue.get(appId) ?? Promise.resolve();
-    const change = before.then(() => changeOnce(platform, deps, appId, plan));
-    const settled: Promise<void> = change
-      .then(
-        () => {},
-        () => {},
-      )
-      .then(() => {
-        if (queue.get(appId) === settled) queue.delete(appId);
-      });
-    queue.set(appId, settled);
-    return change;
-  };
+  const serial = createSerial();
+  return (appId, plan) => serial(appId, () => changeOnce(platform, deps, appId, plan));
 }
 
 async function changeOnce<T>(
@@ -124,29 +111,20 @@ async function explain(
   error: unknown,
 ): Promise<unknown> {
   if (!(error instanceof CanaryError)) return error;
-  const { unit, line, column } = error;
-  const map = unit === null ? null : (sourceMaps?.get(unit) ?? (await storedMap(database, appId, unit)));
-  const at = map === null || line === null ? null : mapPosition(map, line, column ?? 1);
-  const place = unit === null ? "" : `${fileOf(unit)}${at === null ? "" : `:${at.line}`}: `;
+  const mapOf = async (name: string) => sourceMaps?.get(name) ?? (await storedMap(database, appId, name));
+  const { unit, text, line, column } = await startProblem(error, mapOf);
   return functionErrors.VALIDATION_ERROR({
-    message: `The function does not start. ${place}${error.message}`,
+    message: `The function does not start. ${text}`,
     remediation:
       "Code outside of the handler runs once at the start and may not throw, wait or reach the network; the version before goes on serving.",
-    details: {
-      reason: "START_FAILED",
-      function: unit,
-      line: at?.line ?? null,
-      column: at?.column ?? null,
-    },
+    details: { reason: "START_FAILED", function: unit, line, column },
     cause: error,
   });
 }
 
+/** The source map of what a function runs now; null without the function. */
 export async function storedMap(db: Queryable, appId: string, name: string): Promise<string | null> {
   const row = await store.selectFunction(db, appId, name);
   const version = row === null ? null : await store.selectVersion(db, row.id, row.version);
   return version?.source_map ?? null;
 }
-
-/** What a function's file is called in messages and stacks. */
-export const fileOf = (name: string): string => `${name}.ts`;

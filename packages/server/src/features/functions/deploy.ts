@@ -2,7 +2,8 @@ import type { Platform } from "../../engines/platform.ts";
 import type { Queryable } from "../../engines/postgres/database.ts";
 import { compileFunction, SourceError } from "../../engines/workerd/source/index.ts";
 import { newUuid } from "../../kernel/ids.ts";
-import { fileOf, type Plan } from "./changes.ts";
+import { fileOf, sourceProblem } from "../runtime/service.ts";
+import type { Plan } from "./changes.ts";
 import { sealEnv, sealWebhookSecret } from "./env.ts";
 import { functionErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
@@ -44,13 +45,7 @@ export async function compile(name: string, code: string): Promise<Code> {
     return await compileFunction(code, fileOf(name));
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
-    const { reason, line, column, remediation, message } = error;
-    throw functionErrors.VALIDATION_ERROR({
-      message,
-      remediation,
-      details: { reason, line, column },
-      cause: error,
-    });
+    throw functionErrors.VALIDATION_ERROR({ ...sourceProblem(name, error), cause: error });
   }
 }
 

@@ -1,9 +1,7 @@
+import { isReservedEnv } from "../../kernel/env-names.ts";
 import type { Secrets } from "../../kernel/secrets.ts";
 import { functionErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
-
-/** Names a variable may have; those that begin with BUTTERBASE_ or AMBIT_ are the server's. */
-export const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 /** Puts changes into sealed variables: null removes one. @throws VALIDATION_ERROR, QUOTA_ENV_LIMIT */
 export function sealEnv(
@@ -14,7 +12,7 @@ export function sealEnv(
 ): Record<string, string> {
   const next: Record<string, string> = { ...sealed };
   for (const [name, value] of Object.entries(changes)) {
-    if (/^(BUTTERBASE|AMBIT)_/.test(name)) {
+    if (isReservedEnv(name)) {
       throw functionErrors.VALIDATION_ERROR({
         message: `${name}: names that begin with BUTTERBASE_ or AMBIT_ are set by the server.`,
         remediation: "Choose another name.",

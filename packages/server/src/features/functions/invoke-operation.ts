@@ -1,20 +1,11 @@
 import { z } from "zod";
 import { type AppCall, appOperation } from "../../kernel/operation.ts";
-import { dataOf, givenBody, givenHeaders, headersByName, readAnswer } from "../runtime/service.ts";
+import { CALL_METHODS, givenBody, givenHeaders, showAnswer, shownAnswer } from "../runtime/service.ts";
 import type { FunctionRoute } from "./catalogue.ts";
 import { functionErrors } from "./errors.ts";
 import { type Admitted, decideInvoke } from "./invoke-access.ts";
 import type { FunctionsService } from "./service.ts";
 import { appId, functionName } from "./shapes.ts";
-
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
-
-const output = z.object({
-  status: z.number().describe("HTTP status the function answered with"),
-  headers: z.record(z.string(), z.string()),
-  body: z.unknown().describe("JSON value, or text"),
-  duration_ms: z.number(),
-});
 
 /** `functions.invoke`: a call of a function by the key that asks for it, whatever triggers it has. */
 export const invokeOperation = (service: FunctionsService) =>
@@ -26,11 +17,11 @@ export const invokeOperation = (service: FunctionsService) =>
     input: z.object({
       app_id: appId,
       name: functionName,
-      method: z.enum(METHODS).optional().describe("Default POST"),
+      method: z.enum(CALL_METHODS).optional().describe("Default POST"),
       body: z.unknown().optional().describe("JSON value; a text is sent as it is"),
       headers: z.record(z.string(), z.string()).optional().describe("Further request headers"),
     }),
-    output,
+    output: shownAnswer,
     right: "develop",
     risk: "execute",
     idempotent: false,
@@ -43,8 +34,8 @@ export const invokeOperation = (service: FunctionsService) =>
       "AUTH_IMPERSONATION_DISABLED",
       "RUNTIME_UNAVAILABLE",
       "RUNTIME_STOPPED",
+      "RUNTIME_BUSY",
       "RUNTIME_UNSUPPORTED",
-      "APP_PAUSED",
     ],
     audit: {
       category: "function",
@@ -56,8 +47,8 @@ export const invokeOperation = (service: FunctionsService) =>
       method: "POST",
       path: "/v1/:app_id/functions/:name/invoke",
       bodyAs: "body",
-      status: (answer: z.infer<typeof output>) => answer.status,
-      present: (answer: z.infer<typeof output>) => answer.body,
+      status: (answer: z.infer<typeof shownAnswer>) => answer.status,
+      present: (answer: z.infer<typeof shownAnswer>) => answer.body,
     },
     mcp: { tool: "invoke_function", rename: { function_name: "name" } },
     async run(call, input) {
@@ -83,13 +74,7 @@ export const invokeOperation = (service: FunctionsService) =>
         },
         call.signal,
       );
-      const body = await readAnswer(answer);
-      return {
-        status: answer.status,
-        headers: headersByName(answer.headers),
-        body: dataOf({ ...answer, body }),
-        duration_ms: Math.round(performance.now() - startedAt),
-      };
+      return await showAnswer(answer, startedAt);
     },
   });
 

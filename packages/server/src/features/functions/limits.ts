@@ -46,6 +46,8 @@ export const limits = {
   schedulesAtOnce: 50,
   /** Missed runs that are counted one by one; a longer absence counts as this many. */
   missedRuns: 300,
+  /** How long the row of a deleted function is kept: as long as its logs. */
+  deletedMs: 7 * 86_400_000,
   /** How often what has expired is swept. */
   sweepMs: 600_000,
   /** Log entries of one answer. */

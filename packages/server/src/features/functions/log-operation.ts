@@ -25,7 +25,7 @@ export const logsOperation = (service: FunctionsService, runtime: RuntimeService
     name: "functions.logs",
     title: "Read a function's logs",
     summary:
-      "Calls of a function that logged something or failed, newest first, with console output, and stacks in lines of the TypeScript. missed_runs says how many scheduled runs nobody did.",
+      "Calls of a function, newest first, with console output, and stacks in lines of the TypeScript. missed_runs says how many scheduled runs nobody did.",
     input: z.object({
       app_id: appId,
       name: functionName,
@@ -81,7 +81,7 @@ async function missedRuns(
 }
 
 /** @throws VALIDATION_INVALID_SCHEMA */
-export function timeOf(text: string): number {
+function timeOf(text: string): number {
   const ms = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(text);
   if (Number.isNaN(ms)) throw errors.VALIDATION_INVALID_SCHEMA({ message: "since is not a time." });
   return ms;

@@ -4,7 +4,16 @@ import { type AnyOperation, type AuditShape, appOperation } from "../../kernel/o
 import { actorOf } from "../../kernel/principal.ts";
 import { limits } from "./limits.ts";
 import type { FunctionsService } from "./service.ts";
-import { appId, envShape, functionName, listed, listedShape, runAs, triggerShape } from "./shapes.ts";
+import {
+  appId,
+  changeErrors,
+  envShape,
+  functionName,
+  listed,
+  listedShape,
+  runAs,
+  triggerShape,
+} from "./shapes.ts";
 
 const TOOL = "manage_function";
 const byName = { function_name: "name" };
@@ -57,11 +66,11 @@ const deploy = (platform: Platform, service: FunctionsService) =>
       cacheInvalidation: z.object({ success: z.boolean(), attempts: z.number() }),
     }),
     right: "develop",
-    risk: "write",
+    risk: "execute",
     overwrites: true,
     idempotent: true,
     secretFields: ["envVars", "trigger", "triggers"],
-    errors: ["VALIDATION_ERROR", "QUOTA_FUNCTION_LIMIT", "QUOTA_ENV_LIMIT", "FUNCTION_CHANGED"],
+    errors: [...changeErrors, "QUOTA_FUNCTION_LIMIT", "QUOTA_ENV_LIMIT", "RUNTIME_BUSY"],
     audit: audit("create"),
     http: { method: "POST", path: "/v1/:app_id/functions" },
     mcp: { tool: "deploy_function" },
@@ -171,7 +180,7 @@ const remove = (service: FunctionsService) =>
     right: "develop",
     risk: "destructive",
     idempotent: false,
-    errors: ["FUNCTION_NOT_FOUND", "FUNCTION_CHANGED"],
+    errors: [...changeErrors, "FUNCTION_NOT_FOUND"],
     audit: audit("delete"),
     http: { method: "DELETE", path: "/v1/:app_id/functions/:name" },
     mcp: { tool: TOOL, action: "delete", rename: byName, aliases: ["delete_function"] },

@@ -12,7 +12,7 @@ export interface SettingsOrder {
   readonly timeoutMs?: number | undefined;
 }
 
-/** The function is gone for everyone; its row, versions and logs stay for those who look for them. */
+/** The function is gone for everyone; its row and versions stay as long as its logs. */
 export function planDelete(parts: ProgramParts, name: string, now: Date): Plan<void> {
   const row = find(parts, name);
   return {
@@ -39,7 +39,7 @@ export function planEnv(
   };
 }
 
-/** Settings are read at each call: the program stays as it is, apart from its revision. */
+/** Settings are read at each call: the program stays as it is. */
 export function planSettings(
   parts: ProgramParts,
   name: string,

@@ -1,6 +1,6 @@
 import type { Platform } from "../../engines/platform.ts";
 import type { FunctionUnit, Program, ProgramKey } from "../../engines/workerd/types.ts";
-import type { AppsService } from "../apps/service.ts";
+import { type AppsService, environmentOf } from "../apps/service.ts";
 import type { RuntimeService } from "../runtime/service.ts";
 import { openEnv } from "./env.ts";
 import { limits } from "./limits.ts";
@@ -49,7 +49,7 @@ export const isOfRevision = (serving: string, revision: string): boolean =>
 export function buildProgram(platform: Platform, parts: ProgramParts): Program | null {
   const { config, functions, code } = parts;
   if (functions.length === 0) return null;
-  const shared = sharedEnv(platform, config);
+  const shared = environmentOf(platform, config);
   const units = functions.flatMap((row): FunctionUnit[] => {
     const served = code.get(row.id);
     if (served === undefined) return [];
@@ -73,21 +73,5 @@ export function buildProgram(platform: Platform, parts: ProgramParts): Program |
     memoryBytes:
       limits.processBytes +
       Math.max(...functions.map(({ memory_limit_mb }) => memory_limit_mb)) * 1024 * 1024,
-  };
-}
-
-/** What Ambit says of itself and the app, then the app's variables. A function's own go over both. */
-function sharedEnv({ secrets, publicUrl }: Platform, config: AppConfig): Record<string, string> {
-  const ofApp = Object.entries(config.env).map(([name, sealed]) => [
-    name,
-    secrets.open("app-env", sealed, `${config.id}/${name}`),
-  ]);
-  return {
-    ...Object.fromEntries(ofApp),
-    BUTTERBASE_APP_ID: config.id,
-    BUTTERBASE_API_URL: publicUrl(),
-    BUTTERBASE_APP_NAME: config.name,
-    BUTTERBASE_SUBDOMAIN: config.subdomain,
-    BUTTERBASE_REGION: "local",
   };
 }

@@ -7,6 +7,7 @@ import type { InsideCalls } from "./inside.ts";
 import { limits } from "./limits.ts";
 import { decideDue } from "./schedule.ts";
 import { settleSchedule, type TakenSchedule, takeDue } from "./schedule-store.ts";
+import { eraseDeleted } from "./store.ts";
 
 export interface Scheduler {
   /** Runs what is due now and waits for it; what `start` does again and again. */
@@ -69,24 +70,26 @@ export function createScheduler(
       claim: newUuid(),
       atOnce: limits.schedulesAtOnce,
     });
-    if (now - sweptMs >= limits.sweepMs) {
-      sweptMs = now;
-      await sweepClaims(database, new Date(now));
-    }
-    await Promise.all(
-      taken.map((each) => {
-        const run = runOne(each).finally(() => underWay.delete(run));
-        underWay.add(run);
-        return run;
-      }),
-    );
+    const ends = await Promise.allSettled([...taken.map(runOne), sweep(now)]);
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  };
+
+  /** Removes what has expired; a failure must not keep what is due from running. */
+  const sweep = async (nowMs: number): Promise<void> => {
+    if (nowMs - sweptMs < limits.sweepMs) return;
+    sweptMs = nowMs;
+    await sweepClaims(database, new Date(nowMs));
+    await eraseDeleted(database, new Date(nowMs - limits.deletedMs));
   };
 
   return {
     tick,
     start() {
       timer ??= setInterval(() => {
-        tick().catch((error) => log.warn({ err: error }, "due schedules could not be looked for"));
+        const ticking = tick()
+          .catch((error) => log.warn({ err: error }, "due schedules could not all be seen to"))
+          .finally(() => underWay.delete(ticking));
+        underWay.add(ticking);
       }, limits.scheduleTickMs);
       timer.unref();
     },

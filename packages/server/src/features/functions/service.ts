@@ -1,16 +1,15 @@
 import type { Platform } from "../../engines/platform.ts";
 import type { AppsService } from "../apps/service.ts";
-import type { RuntimeService } from "../runtime/service.ts";
+import { fileOf, type RuntimeService } from "../runtime/service.ts";
 import { createCalls, type FunctionCalls } from "./calls.ts";
 import { type AppFunctions, createCatalogue, type FunctionRoute } from "./catalogue.ts";
-import { createChanges, fileOf } from "./changes.ts";
+import { createChanges, storedMap } from "./changes.ts";
 import { claimKey } from "./claims-store.ts";
 import type { DeployOrder } from "./deploy.ts";
 import { createInsideCalls, type InsideCalls } from "./inside.ts";
 import { createManagement, type Management } from "./management.ts";
 import { buildProgram, programKey, readParts } from "./program.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
-import * as store from "./store.ts";
 import type { FunctionView } from "./views.ts";
 import { runWebhook, type WebhookAnswer, type WebhookRequest } from "./webhook.ts";
 
@@ -58,9 +57,8 @@ export function createFunctionsService(
         : buildProgram(platform, await readParts(platform, { apps, runtime }, appId));
     },
     async sourceMap(appId, unit) {
-      const row = await store.selectFunction(database, appId, unit);
-      const version = row === null ? null : await store.selectVersion(database, row.id, row.version);
-      return version === null ? null : { fileName: fileOf(unit), sourceMap: version.source_map };
+      const sourceMap = await storedMap(database, appId, unit);
+      return sourceMap === null ? null : { fileName: fileOf(unit), sourceMap };
     },
   });
   // Variables of the app are in its functions' environment: a program that runs is replaced at once.

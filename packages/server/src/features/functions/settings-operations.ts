@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type AnyOperation, type AuditShape, appOperation } from "../../kernel/operation.ts";
 import { limits } from "./limits.ts";
 import type { FunctionsService } from "./service.ts";
-import { appId, envShape, functionName, runAs } from "./shapes.ts";
+import { appId, changeErrors, envShape, functionName, runAs } from "./shapes.ts";
 
 const TOOL = "manage_function";
 const byName = { function_name: "name" };
@@ -36,7 +36,7 @@ const updateEnv = (service: FunctionsService) =>
     overwrites: true,
     idempotent: true,
     secretFields: ["env"],
-    errors: ["FUNCTION_NOT_FOUND", "VALIDATION_ERROR", "QUOTA_ENV_LIMIT", "FUNCTION_CHANGED"],
+    errors: [...changeErrors, "FUNCTION_NOT_FOUND", "QUOTA_ENV_LIMIT"],
     audit: changed,
     http: { method: "PATCH", path: "/v1/:app_id/functions/:name/env", rename: { envVars: "env" } },
     mcp: { tool: TOOL, action: "update_env", rename: byName, aliases: ["update_function_env"] },
@@ -133,10 +133,10 @@ const rollback = (service: FunctionsService) =>
     input: z.object({ app_id: appId, name: functionName, version: z.number().int().min(1) }),
     output: z.object({ message: z.string(), function: z.string(), version: z.number() }),
     right: "develop",
-    risk: "write",
+    risk: "execute",
     overwrites: true,
     idempotent: true,
-    errors: ["FUNCTION_NOT_FOUND", "FUNCTION_VERSION_NOT_FOUND", "VALIDATION_ERROR", "FUNCTION_CHANGED"],
+    errors: [...changeErrors, "FUNCTION_NOT_FOUND", "FUNCTION_VERSION_NOT_FOUND"],
     audit: changed,
     http: { method: "POST", path: "/v1/:app_id/functions/:name/rollback" },
     mcp: { tool: TOOL, action: "rollback", rename: byName, aliases: ["rollback_function"] },

@@ -1,10 +1,18 @@
 import { z } from "zod";
-import { ENV_NAME } from "./env.ts";
+import { ENV_NAME } from "../../kernel/env-names.ts";
 import { limits } from "./limits.ts";
 import { TRIGGER_TYPES } from "./triggers.ts";
 import type { FunctionView } from "./views.ts";
 
 export const appId = z.string().describe("The app");
+
+/** What changes of an app's functions can meet: they are tried and swapped in. */
+export const changeErrors = [
+  "VALIDATION_ERROR",
+  "FUNCTION_CHANGED",
+  "RUNTIME_UNSUPPORTED",
+  "RUNTIME_UNAVAILABLE",
+] as const;
 
 export const functionName = z
   .string()

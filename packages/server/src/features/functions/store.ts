@@ -148,6 +148,11 @@ export async function eraseFunction(db: Queryable, id: string): Promise<void> {
   await db.query("delete from ambit.functions where id = $1", [id]);
 }
 
+/** Removes functions that were deleted before, with their versions. */
+export async function eraseDeleted(db: Queryable, before: Date): Promise<void> {
+  await db.query("delete from ambit.functions where deleted_at < $1", [before]);
+}
+
 export async function deleteVersion(db: Queryable, functionId: string, version: number): Promise<void> {
   await db.query("delete from ambit.function_versions where function_id = $1 and version = $2", [
     functionId,

@@ -128,10 +128,9 @@ function headerName(value: unknown): string {
 const isOneOf = <T extends string>(values: readonly T[], value: unknown): value is T =>
   values.includes(value as T);
 
-function refuse(reason: string, message: string, remediation?: string): never {
-  throw functionErrors.VALIDATION_ERROR({
-    message,
-    details: { reason },
-    ...(remediation === undefined ? {} : { remediation }),
-  });
+const MEND =
+  "Correct the trigger as the message says and deploy again; a function has one trigger of each type.";
+
+function refuse(reason: string, message: string, remediation = MEND): never {
+  throw functionErrors.VALIDATION_ERROR({ message, details: { reason }, remediation });
 }

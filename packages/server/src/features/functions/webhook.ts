@@ -65,7 +65,12 @@ export async function runWebhook(
     await releaseEvent(database, route.id, eventId);
     throw error;
   }
-  if (answer.status >= 500) await releaseEvent(database, route.id, eventId);
-  else await settleEvent(database, route.id, eventId, new Date(clock() + rememberMs));
+  try {
+    if (answer.status >= 500) await releaseEvent(database, route.id, eventId);
+    else await settleEvent(database, route.id, eventId, new Date(clock() + rememberMs));
+  } catch (error) {
+    answer.body.destroy();
+    throw error;
+  }
   return answer;
 }

@@ -1,3 +1,6 @@
+import { z } from "zod";
+import { isHopByHop } from "../../engines/workerd/forward/request-head.ts";
+import { isReservedHeader } from "../../engines/workerd/headers.ts";
 import type { Answer } from "../../engines/workerd/types.ts";
 import { errors } from "../../kernel/errors.ts";
 import { limits } from "./limits.ts";
@@ -12,9 +15,17 @@ export interface HeldAnswer {
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** Said by Ambit, or by the connection. */
-const RESERVED =
-  /^(x-butterbase-|x-ambit-)|^(host|authorization|x-request-id|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*)$/i;
+/** Said by the operation itself. */
+const OURS = new Set(["host", "authorization", "x-request-id", "content-length"]);
+
+function mayBeGiven(name: string, value: string): boolean {
+  const lower = name.toLowerCase();
+  const reserved = OURS.has(lower) || isReservedHeader(lower) || isHopByHop(lower);
+  return !reserved && TOKEN.test(name) && VALUE.test(value);
+}
+
+/** Methods of such requests. */
+export const CALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
 /** The headers of a request that an operation makes of its input, flat; what a caller may not say is left out. */
 export function givenHeaders(
@@ -28,7 +39,7 @@ export function givenHeaders(
     headers.push("content-type", typeof body === "string" ? "text/plain; charset=utf-8" : "application/json");
   }
   for (const [name, value] of given) {
-    if (TOKEN.test(name) && VALUE.test(value) && !RESERVED.test(name)) headers.push(name, value);
+    if (mayBeGiven(name, value)) headers.push(name, value);
   }
   return headers;
 }
@@ -40,7 +51,7 @@ export function givenBody(method: string, body: unknown): Buffer | null {
 }
 
 /** A header of a flat list by its lower-case name. */
-export function headerOf(headers: readonly string[], name: string): string | null {
+function headerOf(headers: readonly string[], name: string): string | null {
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i]!.length === name.length && headers[i]!.toLowerCase() === name) return headers[i + 1]!;
   }
@@ -48,7 +59,7 @@ export function headerOf(headers: readonly string[], name: string): string | nul
 }
 
 /** Headers by lower-case name; of a repeated one the values joined. */
-export function headersByName(flat: readonly string[]): Record<string, string> {
+function headersByName(flat: readonly string[]): Record<string, string> {
   const shown: Record<string, string> = {};
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!.toLowerCase();
@@ -73,6 +84,26 @@ export async function readAnswer(answer: Pick<Answer, "body">): Promise<Buffer> 
     chunks.push(chunk as Buffer);
   }
   return Buffer.concat(chunks);
+}
+
+/** What an operation that calls user code shows of the answer. */
+export const shownAnswer = z.object({
+  status: z.number().describe("HTTP status of the answer"),
+  headers: z.record(z.string(), z.string()),
+  body: z.unknown().describe("JSON value, or text"),
+  duration_ms: z.number(),
+});
+
+/** The whole answer of a call that began at `startedAt` (`performance.now()`). @throws REQUEST_TOO_LARGE */
+export async function showAnswer(answer: Answer, startedAt: number): Promise<z.infer<typeof shownAnswer>> {
+  const { status, headers } = answer;
+  const body = await readAnswer(answer);
+  return {
+    status,
+    headers: headersByName(headers),
+    body: dataOf({ headers, body }),
+    duration_ms: Math.round(performance.now() - startedAt),
+  };
 }
 
 /** The JSON value of an answer, or its text; null for an empty one. */

@@ -17,7 +17,7 @@ export interface Homes {
 }
 
 /** The id of the disk, not of the machine: it moves with the data directory. Made at the first call. */
-export function readNodeId(dataDir: string): string {
+function readNodeId(dataDir: string): string {
   const directory = join(dataDir, "workerd");
   const file = join(directory, "node-id");
   try {

@@ -15,7 +15,7 @@ const NODE = randomBytes(3).toString("hex");
 let made = 0;
 
 /** An id that sorts by time, and within a millisecond by order. */
-export function newLogId(atMs: number): string {
+function newLogId(atMs: number): string {
   made = (made + 1) % 36 ** 4;
   return `${atMs.toString(36).padStart(9, "0")}${made.toString(36).padStart(4, "0")}${NODE}`;
 }

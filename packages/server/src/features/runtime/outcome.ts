@@ -1,7 +1,11 @@
 import type { Outcome } from "../../engines/workerd/types.ts";
 
-/** Whether user code, or its process, failed the caller. A caller that went away did not fail. Pure. */
+/**
+ * Whether user code, or its process, failed the caller. A caller that went away did not fail, and a socket that a deploy
+ * closed was served until then. Pure.
+ */
 export function failed(outcome: Outcome): boolean {
+  if (outcome.status === 101) return false;
   return outcome.status >= 500 || outcome.end === "timeout" || outcome.end === "process_lost";
 }
 

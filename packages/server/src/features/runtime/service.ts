@@ -12,13 +12,17 @@ import { createSettings } from "./settings.ts";
 import type { Callback, ProgramSource, RuntimeService } from "./types.ts";
 import { createUsage } from "./usage.ts";
 
+export { type CallEnd, endOfFailure, onAnswerEnd } from "./answer-end.ts";
+export { fileOf, sourceProblem, startProblem } from "./code-problems.ts";
 export {
+  CALL_METHODS,
   dataOf,
   givenBody,
   givenHeaders,
   type HeldAnswer,
-  headersByName,
   readAnswer,
+  showAnswer,
+  shownAnswer,
 } from "./held-call.ts";
 export type {
   Blame,

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { Program } from "../types.ts";
 import { capnpText } from "./capnp-text.ts";
-import { functionSocket, newTokens, renderConfig } from "./index.ts";
+import { actorSocket, functionSocket, newTokens, renderConfig } from "./index.ts";
 import { actorProgram, functionProgram } from "./testing/program.ts";
 import { run, stopAll } from "./testing/run.ts";
 
@@ -58,7 +58,10 @@ describe("a program that would run wrongly is refused", () => {
   });
 });
 
-it("a function's socket follows from its name, not from the order of deploys", () => {
+it("a unit's socket follows from its name, not from the order of deploys", () => {
+  const classes = actorProgram({ room: CLASS("Room"), desk: CLASS("Desk") });
+  expect(["desk", "room"].map((name) => actorSocket(classes, name))).toEqual(["do-0.sock", "do-1.sock"]);
+  expect(() => actorSocket(classes, "nope")).toThrow("nope");
   const program = functionProgram({ send: "", archive: "", mail: "" });
   expect(["archive", "mail", "send"].map((name) => functionSocket(program, name))).toEqual([
     "fn-0.sock",
@@ -72,14 +75,16 @@ it("tokens are new for every process and never in env", () => {
   const program = actorProgram({ one: CLASS("One") });
   const [first, second] = [newTokens(program), newTokens(program)];
   expect(first.units.one).not.toBe(second.units.one);
-  expect(first.inspect).not.toBe(second.inspect);
+  expect(first.inspect.one).not.toBe(second.inspect.one);
+  expect(first.inspect.one).not.toBe(first.units.one);
   expect(Object.keys(first.units)).toEqual(["one"]);
 });
 
-it("without logs there is no tail worker", () => {
-  const program = actorProgram({ one: CLASS("One") });
-  expect(render(program)).toMatch(/tail\.sock[\s\S]*tails =/);
-  expect(render({ ...program, logs: false })).not.toMatch(/tails = \[|tail\.sock/);
+it("without logs nothing of them is in the program", () => {
+  for (const program of [actorProgram({ one: CLASS("One") }), functionProgram({ one: "" })]) {
+    expect(render(program)).toMatch(/tail\.sock[\s\S]*nodejs_als/);
+    expect(render({ ...program, logs: false })).not.toMatch(/tail\.sock|nodejs_als|AsyncLocalStorage/);
+  }
 });
 
 describe("in workerd", () => {

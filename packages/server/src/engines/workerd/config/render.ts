@@ -2,22 +2,15 @@ import type { ProcessPaths } from "../process/types.ts";
 import type { Program } from "../types.ts";
 import { workerModule } from "../workers/index.ts";
 import { ConfigError, capnpText } from "./capnp-text.ts";
-import { functionNames, functionSocket, SCHEME_HEADER, SOCKETS } from "./layout.ts";
+import { actorNames, actorSocket, functionNames, functionSocket, SCHEME_HEADER, SOCKETS } from "./layout.ts";
 import type { ProcessTokens } from "./tokens.ts";
-import {
-  actorService,
-  COMPATIBILITY_DATE,
-  constants,
-  esModule,
-  functionService,
-  namespaceBinding,
-} from "./units.ts";
+import { actorService, COMPATIBILITY_DATE, esModule, functionService } from "./units.ts";
 
 const UNIT_NAME = /^[a-z0-9][a-z0-9_-]*$/i;
 
 /**
  * workerd's configuration of a program, in text. Every class and every function is a service in an isolate of its
- * own; the router is the only way to the classes, each function has a socket. Throws a ConfigError on a program that
+ * own, with a socket of its own; the router only tells that the process is well. Throws a ConfigError on a program that
  * would not run, or would run wrongly without saying so.
  */
 export function renderConfig(program: Program, paths: ProcessPaths, tokens: ProcessTokens): string {
@@ -25,9 +18,8 @@ export function renderConfig(program: Program, paths: ProcessPaths, tokens: Proc
   const services = [
     // Without one of this name workerd adds its own, which wants the host's certificates and the network.
     '(name = "internet", network = (allow = []))',
-    routerService(program, tokens),
+    routerService(),
     ...(program.logs ? [external("logs", paths, SOCKETS.tail, "host")] : []),
-    ...(program.logs && program.actors.length > 0 ? [tailService()] : []),
     external("ambit", paths, SOCKETS.ambit, "host"),
     external("egress", paths, SOCKETS.egress, "proxy"),
     ...program.actors.map((unit) => actorService(unit, program, tokens)),
@@ -38,11 +30,13 @@ export function renderConfig(program: Program, paths: ProcessPaths, tokens: Proc
     services.push(`(name = "storage", disk = (path = ${path}, writable = true))`);
   }
   const sockets = [
-    socket("main", SOCKETS.main, "router", program.scheme, paths),
-    ...functionNames(program).map((name) => {
-      const file = functionSocket(program, name);
-      return socket(file.replace(".sock", ""), file, `fn-${name}`, program.scheme, paths);
-    }),
+    socket(SOCKETS.main, "router", program.scheme, paths),
+    ...actorNames(program).map((name) =>
+      socket(actorSocket(program, name), `do-${name}`, program.scheme, paths),
+    ),
+    ...functionNames(program).map((name) =>
+      socket(functionSocket(program, name), `fn-${name}`, program.scheme, paths),
+    ),
   ];
   return [
     'using Workerd = import "/workerd/workerd.capnp";',
@@ -79,23 +73,8 @@ function distinct(what: string, values: readonly string[]): void {
   if (twice !== undefined) throw new ConfigError(`Two units have the ${what} ${JSON.stringify(twice)}.`);
 }
 
-function routerService(program: Program, tokens: ProcessTokens): string {
-  const known = constants({ scheme: program.scheme, inspectorSecret: tokens.inspect });
-  const bindings = program.actors.map((unit) => namespaceBinding(unit.name, unit));
-  return ownService(
-    "router",
-    [esModule("router.js", workerModule("router.js")), esModule("unit.js", known)],
-    bindings,
-  );
-}
-
-function tailService(): string {
-  const modules = ["tail.js", "tail-event.js", "tail-batch.js", "log-text.js"] as const;
-  return ownService(
-    "tail",
-    modules.map((name) => esModule(name, workerModule(name))),
-    ['(name = "ambit", service = "logs")'],
-  );
+function routerService(): string {
+  return ownService("router", [esModule("router.js", workerModule("router.js"))], []);
 }
 
 function ownService(name: string, modules: readonly string[], bindings: readonly string[]): string {
@@ -112,13 +91,8 @@ function external(name: string, paths: ProcessPaths, file: string, style: "host"
   return `(name = "${name}", external = (address = ${address(paths, file)}, http = (style = ${style})))`;
 }
 
-function socket(
-  name: string,
-  file: string,
-  service: string,
-  scheme: Program["scheme"],
-  paths: ProcessPaths,
-): string {
+function socket(file: string, service: string, scheme: Program["scheme"], paths: ProcessPaths): string {
+  const name = file.replace(".sock", "");
   const options = scheme === "https" ? `forwardedProtoHeader = "${SCHEME_HEADER}"` : "";
   return `(name = "${name}", address = ${address(paths, file)}, http = (${options}), service = "${service}")`;
 }

@@ -14,7 +14,9 @@ const ACTOR_MODULES: readonly WorkerModule[] = [
   "actor.js",
   "butterbase.js",
   "callbacks.js",
+  "front.js",
   "inspect.js",
+  "log-text.js",
   "render-value.js",
   "storage-limits.js",
 ];
@@ -25,23 +27,32 @@ const FUNCTION_MODULES: readonly WorkerModule[] = [
   "log-text.js",
 ];
 
-/** The service of one class: its own isolate, its own storage directory. */
+/** The service of one class, answering on its own socket: its own isolate, its own storage directory. */
 export function actorService(unit: ActorUnit, program: Program, tokens: ProcessTokens): string {
   const { className } = unit;
   const token = tokens.units[unit.name];
-  if (token === undefined) throw new ConfigError(`There is no token for the class ${unit.name}.`);
-  // The order matters: `butterbase.js` runs, and hides the binding, before any line of the user's.
+  const inspectorSecret = tokens.inspect[unit.name];
+  if (token === undefined || inspectorSecret === undefined)
+    throw new ConfigError(`There is no token for the class ${unit.name}.`);
+  // The order matters: `butterbase.js` hides the bindings, and ours is loaded, before any line of the user's runs.
   const main = [
+    'import "./logs.js";',
     'import "./butterbase.js";',
-    `import * as user from ${JSON.stringify(`../${unit.name}.js`)};`,
     'import { wrap } from "./actor.js";',
+    'import { front } from "./front.js";',
+    `import * as user from ${JSON.stringify(`../${unit.name}.js`)};`,
     `const Wrapped = wrap(user, ${JSON.stringify(className)});`,
     `export { Wrapped as ${identifier(className)} };`,
-    "export default {};",
+    "export default front;",
   ].join("\n");
-  const known = { scheme: program.scheme, token, inspectorSecret: tokens.inspect };
+  const known = {
+    name: unit.name,
+    binding: unit.binding,
+    scheme: program.scheme,
+    token,
+    inspectorSecret,
+  };
   const modules = unitModules(unit, main, known, ACTOR_MODULES);
-  const props = capnpText(JSON.stringify({ unit: unit.name }), "A unit's name");
   const variables = textBindings(unit.env, `the class ${unit.name}`);
   const namespaces = program.actors.map((other) => namespaceBinding(other.binding, other));
   const clash = program.actors.find((other) => Object.hasOwn(unit.env, other.binding));
@@ -50,16 +61,17 @@ export function actorService(unit: ActorUnit, program: Program, tokens: ProcessT
       `The variable ${clash.binding} of the class ${unit.name} is also the name of a class.`,
     );
   }
+  modules.push(...logModules("actor-log.js", program));
   return userService(
     `do-${unit.name}`,
     modules,
-    [...variables, ...namespaces],
+    [...variables, ...namespaces, ...logBindings(program)],
     [
       `durableObjectNamespaces = [(className = ${capnpText(className, "A class's name")}, ` +
         `uniqueKey = ${capnpText(storageKey(unit), "A storage key")}, enableSql = true)]`,
       'durableObjectStorage = (localDisk = "storage")',
-      ...(program.logs ? [`tails = [(name = "tail", props = (json = ${props}))]`] : []),
     ],
+    logFlags(program),
   );
 }
 
@@ -75,26 +87,32 @@ export function functionService(unit: FunctionUnit, program: Program): string {
   const known = { name: unit.name, scheme: program.scheme, entry: unit.entry };
   const modules = unitModules(unit, main, known, FUNCTION_MODULES);
   const bindings = textBindings(unit.env, `the function ${unit.name}`);
-  if (!program.logs) {
-    modules.push(esModule("ambit/logs.js", workerModule("no-logs.js")));
-    return userService(`fn-${unit.name}`, modules, bindings, []);
-  }
-  modules.push(
-    esModule("ambit/logs.js", workerModule("function-log.js")),
-    esModule("ambit/tail-batch.js", workerModule("tail-batch.js")),
-  );
-  return userService(
-    `fn-${unit.name}`,
-    modules,
-    [...bindings, serviceBinding(LOGS, "logs")],
-    [],
-    // The asynchronous context, and nothing else of node's.
-    ["nodejs_als"],
-  );
+  modules.push(...logModules("function-log.js", program));
+  const allBindings = [...bindings, ...logBindings(program)];
+  return userService(`fn-${unit.name}`, modules, allBindings, [], logFlags(program));
 }
 
-/** What the router calls a class: its name in URLs. */
-export function namespaceBinding(name: string, unit: ActorUnit): string {
+/** `logs.js`, and what it needs: a unit without logs carries nothing of them. */
+function logModules(log: WorkerModule, { logs }: Program): string[] {
+  if (!logs) return [esModule("ambit/logs.js", workerModule("no-logs.js"))];
+  return [
+    esModule("ambit/logs.js", workerModule(log)),
+    ...(["run-log.js", "tail-batch.js"] as const).map((name) =>
+      esModule(`ambit/${name}`, workerModule(name)),
+    ),
+  ];
+}
+
+function logBindings({ logs }: Program): string[] {
+  return logs ? [serviceBinding(LOGS, "logs")] : [];
+}
+
+/** The asynchronous context, and nothing else of node's. */
+function logFlags({ logs }: Program): string[] {
+  return logs ? ["nodejs_als"] : [];
+}
+
+function namespaceBinding(name: string, unit: ActorUnit): string {
   return (
     `(name = ${capnpText(name, "A binding's name")}, durableObjectNamespace = ` +
     `(className = ${capnpText(unit.className, "A class's name")}, serviceName = "do-${unit.name}"))`

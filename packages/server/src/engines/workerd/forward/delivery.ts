@@ -21,8 +21,6 @@ export class Delivery implements Transmission {
   readonly head: string;
   readonly framing: Framing;
   readonly body: Readable | Buffer | null;
-  /** An answer without an end, like an event stream: nobody waits for it to finish. */
-  readonly endless: boolean;
   readonly #owner: DeliveryOwner;
   readonly #pool: Pool;
   readonly #sink: Sink;
@@ -33,6 +31,7 @@ export class Delivery implements Transmission {
   #retried = false;
   #over = false;
   #status = 0;
+  #openEnded = false;
   #waiting = false;
   #bytesIn = 0;
   #bytesOut = 0;
@@ -54,7 +53,6 @@ export class Delivery implements Transmission {
     this.unit = unit;
     this.method = exchange.method;
     this.body = exchange.body;
-    this.endless = exchange.timeoutMs === null;
     this.framing = framingOf(exchange);
     this.head = requestHead(exchange, this.framing);
     this.startedMs = performance.now();
@@ -66,6 +64,11 @@ export class Delivery implements Transmission {
     return this.#waiting;
   }
 
+  /** Its answer has begun and does not say where it ends, like an event stream: nobody waits for it to finish. */
+  get endless(): boolean {
+    return this.#openEnded;
+  }
+
   start(): void {
     this.#connection = this.#pool.take();
     this.#connection.send(this);
@@ -74,6 +77,7 @@ export class Delivery implements Transmission {
   onHead(head: AnswerHead, bodyless: boolean): void {
     this.#status = head.status;
     this.#waiting = head.waiting;
+    this.#openEnded = !bodyless && head.length === null;
     try {
       this.#sink.onHead(head, bodyless);
     } catch {

@@ -206,7 +206,7 @@ describe("connections", () => {
     const stand = await open(echo());
     const { traffic } = stand;
     const gone = Object.assign(stand, {
-      traffic: new (traffic.constructor as any)({ functions: [] }, "/nowhere"),
+      traffic: new (traffic.constructor as any)({ actors: [], functions: [] }, "/nowhere"),
     });
     const answer = await fetch(gone.url);
     expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { AmbitError, errors } from "../../../kernel/errors.ts";
-import { functionSocket, SOCKETS } from "../config/index.ts";
+import { actorSocket, functionSocket, SOCKETS } from "../config/index.ts";
 import { workerdErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Answer, Exchange, ForwardOptions, Outcome, Program, Target, UpgradeOptions } from "../types.ts";
@@ -15,13 +15,14 @@ import { StreamSink } from "./stream-sink.ts";
 import { Tunnel } from "./tunnel.ts";
 
 const HEALTH = "GET /_ambit/health HTTP/1.1\r\nHost: ambit\r\n\r\n";
-/** Beside it, only Ambit itself talks to the router. */
+/** Other paths of a class's socket are for Ambit itself. */
 const ACTOR_PATH = "/_do/";
 
 /** What one process is asked to do, from its start to its end: its requests under way and its sockets. */
 export class Traffic {
   readonly #main: Pool;
-  readonly #functions = new Map<string, Pool>();
+  /** By unit; a program has either classes or functions. */
+  readonly #units = new Map<string, Pool>();
   readonly #documentationBase: () => string;
   /** In the order in which they began; a tunnel is here until it is open. */
   readonly #underWay = new Set<Delivery | Tunnel>();
@@ -43,8 +44,11 @@ export class Traffic {
     this.#onChange = onChange;
     this.#documentationBase = documentationBase;
     this.#main = new Pool(join(socketsDir, SOCKETS.main));
+    for (const { name } of program.actors) {
+      this.#units.set(name, new Pool(join(socketsDir, actorSocket(program, name))));
+    }
     for (const { name } of program.functions) {
-      this.#functions.set(name, new Pool(join(socketsDir, functionSocket(program, name))));
+      this.#units.set(name, new Pool(join(socketsDir, functionSocket(program, name))));
     }
   }
 
@@ -137,11 +141,11 @@ export class Traffic {
     });
   }
 
-  /** A request of Ambit's own to the router; no path of a caller may come here. */
+  /** A request of Ambit's own to a class; no path of a caller may come here. */
   internal(exchange: Exchange, unit: string): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const sink = new StreamSink(resolve, reject);
-      const delivery = this.#track(this.#main, exchange, unit, sink, () => {});
+      const delivery = this.#track(this.#units.get(unit) ?? this.#main, exchange, unit, sink, () => {});
       sink.onRoom = () => delivery.resume();
       sink.onGone = () => delivery.callerGone();
       delivery.start();
@@ -203,7 +207,7 @@ export class Traffic {
       else each.lose();
     }
     this.#main.close();
-    for (const pool of this.#functions.values()) pool.close();
+    for (const pool of this.#units.values()) pool.close();
   }
 
   /** Cuts what `lose` left to end in its own time. */
@@ -215,7 +219,9 @@ export class Traffic {
   #poolOf(target: Target, exchange: Exchange): Pool {
     if (target.kind === "actor" && !exchange.path.startsWith(ACTOR_PATH))
       throw new BadRequestHead("bad path");
-    const pool = target.kind === "actor" ? this.#main : this.#functions.get(target.unit);
+    const pool = this.#units.get(target.unit);
+    // The router says 404 to a class that is not in the running code.
+    if (pool === undefined && target.kind === "actor") return this.#main;
     if (pool === undefined) {
       throw workerdErrors.RUNTIME_UNAVAILABLE({
         message: `There is no function "${target.unit}" in this app.`,

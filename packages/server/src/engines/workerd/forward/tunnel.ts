@@ -42,7 +42,9 @@ export class Tunnel {
   readonly #parser = new AnswerParser();
   readonly #cursor = new FrameCursor();
   readonly #head: string;
-  readonly #early: Buffer;
+  /** What the client sent before the handshake is done. */
+  #early: Buffer[];
+  #earlyBytes = 0;
   readonly startedMs = performance.now();
   #phase: Phase = "handshake";
   #timer: NodeJS.Timeout | null = null;
@@ -66,7 +68,8 @@ export class Tunnel {
     resolve: (outcome: Outcome) => void,
   ) {
     this.#head = requestHead(exchange, "none", "websocket");
-    this.#early = early;
+    this.#early = early.length > 0 ? [early] : [];
+    this.#earlyBytes = early.length;
     this.#owner = owner;
     this.requestId = exchange.requestId;
     this.unit = unit;
@@ -86,7 +89,7 @@ export class Tunnel {
 
   start(): void {
     this.#upstream.write(this.#head, "latin1");
-    this.#listen(this.#early);
+    this.#listen();
     const { signal } = this.#options;
     if (signal?.aborted) this.#turnAway(signal.reason);
     else signal?.addEventListener("abort", () => this.#turnAway(signal.reason), { once: true });
@@ -121,7 +124,7 @@ export class Tunnel {
     else this.#finish(this.#end);
   }
 
-  #listen(early: Buffer): void {
+  #listen(): void {
     const client = this.#client;
     const upstream = this.#upstream;
     client.on("error", () => this.#onClientGone());
@@ -133,12 +136,18 @@ export class Tunnel {
     upstream.on("error", () => this.#onUpstreamGone());
     upstream.on("end", () => this.#onUpstreamGone());
     upstream.on("close", () => this.#onUpstreamGone());
-    if (early.length > 0) this.#onClientBytes(early);
     if (client.destroyed) this.#onClientGone();
   }
 
   #onClientBytes(chunk: Buffer): void {
-    if (this.#phase !== "handshake" && this.#phase !== "open") return;
+    if (this.#phase === "handshake") {
+      // Before the process has switched it would read them as requests, which no door has looked at.
+      this.#early.push(chunk);
+      this.#earlyBytes += chunk.length;
+      if (this.#earlyBytes > limits.earlyBytes) this.#client.pause();
+      return;
+    }
+    if (this.#phase !== "open") return;
     this.#bytesIn += chunk.length;
     if (!this.#upstream.write(chunk)) this.#client.pause();
   }
@@ -177,12 +186,16 @@ export class Tunnel {
       this.#cursor.push(rest);
       this.#toClient(rest);
     }
+    this.#client.resume();
+    for (const chunk of this.#early.splice(0)) this.#onClientBytes(chunk);
   }
 
   #onPlainHead(head: AnswerHead): void {
     this.#stopTimer();
     this.#status = head.status;
     this.#phase = "plain";
+    this.#early = [];
+    this.#client.resume();
     const headers = this.#options.onHeaders?.(head.status, head.headers) ?? head.headers;
     this.#client.write(plainHead({ ...head, headers }), "latin1");
   }

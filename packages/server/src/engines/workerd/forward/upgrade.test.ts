@@ -38,6 +38,39 @@ const connect = (stand: Stand, protocols: string[] = []) => {
 const ACCEPTED = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 describe("an upgraded socket", () => {
+  it("sends nothing after the request before the process has switched, and all of it then", async () => {
+    const received: string[] = [];
+    const smuggled = "PUT /_do/vault/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    for (const answer of ["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", ACCEPTED]) {
+      const stand = await open((socket) => {
+        let text = "";
+        let answered = false;
+        socket.on("data", (chunk) => {
+          text += chunk.toString();
+          if (answered) received.push(chunk.toString());
+          else if (text.includes("\r\n\r\n")) {
+            answered = true;
+            received.push(text.slice(text.indexOf("\r\n\r\n") + 4));
+            setTimeout(() => socket.write(answer), 50);
+          }
+        });
+      });
+      const client = net.connect(stand.port, "127.0.0.1");
+      client.on("error", () => {});
+      const head = "GET /_do/room/1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+      client.write(head + smuggled);
+      setTimeout(() => client.write("later"), 20);
+      const [text] = (await once(client, "data")) as [Buffer];
+      expect(text.toString().slice(0, 12)).toBe(answer.slice(0, 12));
+      if (answer === ACCEPTED) await eventually(() => received.join("") === `${smuggled}later`);
+      else {
+        await eventually(() => stand.outcomes.length === 1);
+        expect(received.splice(0).join("")).toBe("");
+      }
+      client.destroy();
+    }
+  });
+
   it("is answered with the headers the door lets through", async () => {
     const accepted = ACCEPTED.replace("\r\n\r\n", "\r\nSet-Cookie: a=b\r\n\r\n");
     const stand = await open(onRequest((socket) => socket.write(accepted)));
@@ -49,7 +82,7 @@ describe("an upgraded socket", () => {
       ],
     };
     const client = net.connect(stand.port, "127.0.0.1");
-    client.write("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    client.write("GET /_do/room/1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
     const [head] = (await once(client, "data")) as [Buffer];
     client.destroy();
     expect(head.toString()).toContain("\r\nX-S: 101\r\n");

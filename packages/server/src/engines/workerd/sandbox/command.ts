@@ -38,7 +38,7 @@ export interface Inside {
 /** What `flock` exits with when somebody else holds the lock. Not a code of workerd's or of a shell's. */
 export const LOCKED_EXIT_CODE = 75;
 /** How long a start waits for the process before it to be gone. */
-export const LOCK_WAIT_SECONDS = 2;
+const LOCK_WAIT_SECONDS = 2;
 /** File descriptors of the child: workerd reports here, bwrap reads the filter here. */
 export const CONTROL_FD = 3;
 export const FILTER_FD = 4;

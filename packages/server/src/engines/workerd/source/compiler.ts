@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { workerdErrors } from "../errors.ts";
 import type { CompileResult } from "./compile.ts";
 import { limits } from "./limits.ts";
 import { type Job, type Reply, tooDeep } from "./protocol.ts";
@@ -15,6 +16,12 @@ const tooComplex = (what: string): Refusal => ({
   remediation: "Make the file smaller and simpler; keep data out of the code.",
   at: null,
 });
+
+const busy = () =>
+  workerdErrors.RUNTIME_BUSY({
+    message: "Too many files wait for the compiler.",
+    headers: { "Retry-After": "5" },
+  });
 
 interface Waiting extends Job {
   resolve(result: CompileResult): void;
@@ -44,8 +51,7 @@ export class Compiler {
   }
 
   compile(kind: Job["kind"], source: string, fileName: string): Promise<CompileResult> {
-    if (this.#queue.length >= limits.queued)
-      return Promise.reject(new Error("Too many files wait for the compiler."));
+    if (this.#queue.length >= limits.queued) return Promise.reject(busy());
     return new Promise((resolve, reject) => {
       this.#queue.push({ id: this.#nextId++, kind, source, fileName, resolve, reject });
       this.#running ??= this.#run();

@@ -60,6 +60,14 @@ describe("one app's fault touches no other app", () => {
     expect(await test.text("/_do/counter/b")).toBe("1");
   });
 
+  it("and one in an alarm that rings long after the last request", async () => {
+    const test = await openFixture();
+    test.deploy(counter());
+    expect(await test.text("/_do/counter/a/loopalarm?ms=1500")).toBe("set");
+    await eventually(() => test.deaths.length === 1);
+    expect(test.deaths[0]).toMatchObject({ death: "unresponsive", inFlight: [] });
+  });
+
   it("a memory hog is stopped", async () => {
     const test = await openFixture();
     test.deploy(counter({ memoryBytes: 300 * 1024 * 1024 }));

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { AmbitError, errors } from "../../../kernel/errors.ts";
+import { errors } from "../../../kernel/errors.ts";
 import { workerdErrors } from "../errors.ts";
 import type { Traffic } from "../forward/traffic.ts";
 import { limits } from "../limits.ts";
@@ -55,10 +55,7 @@ function readResult(status: number, text: string): unknown {
     throw workerdErrors.RUNTIME_UNAVAILABLE({ cause });
   }
   if (status === 200) return value;
-  const told = (value as { error?: { code?: string; message?: string; remediation?: string } }).error ?? {};
-  throw new AmbitError(told.code ?? "INSPECTION_FAILED", {
-    status: status < 500 ? 400 : 502,
-    message: told.message ?? "The instance could not be looked into.",
-    remediation: told.remediation ?? "Look at the statement, the key or the value that was sent.",
-  });
+  const told = (value as { error?: { message?: unknown } }).error?.message;
+  const message = typeof told === "string" ? { message: told } : {};
+  throw status < 500 ? workerdErrors.INSPECTION_FAILED(message) : workerdErrors.RUNTIME_UNAVAILABLE(message);
 }

@@ -184,6 +184,7 @@ describe("a swap of functions", () => {
   const source = (version: string) => `
     export async function handler(request, ctx) {
       if (request.url.endsWith("/wait")) await new Promise((r) => setTimeout(r, 400));
+      if (request.url.endsWith("/long")) await new Promise((r) => setTimeout(r, 1_500));
       if (request.url.endsWith("/later")) {
         ctx.waitUntil(new Promise((r) => setTimeout(r, 700)).then(() => ctx.invoke("late", {})));
       }
@@ -212,6 +213,18 @@ describe("a swap of functions", () => {
     await test.engine.close();
     expect(isAlive(pid!)).toBe(false);
     expect(test.deaths).toEqual([]);
+  });
+
+  it("what is under way is done by the old process, also when nothing is put off", async () => {
+    const test = await openFixture();
+    test.deploy(functions({ f: source("one") }));
+    await test.text("/fn/f", { headers });
+    const slow = test.text("/fn/f/long", { headers });
+    await eventually(() => test.engine.status(FUNCTIONS).inFlight === 1);
+    test.deploy(functions({ f: source("two") }, { revision: "2" }));
+    await test.engine.swap(FUNCTIONS);
+    expect(await test.text("/fn/f", { headers })).toBe("two");
+    expect(await slow).toBe("one");
   });
 
   it("to what does not start changes nothing", async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import type { Clock } from "../../../kernel/clock.ts";
 import type { Log } from "../../../kernel/log.ts";
-import { newTokens, type ProcessTokens, renderConfig } from "../config/index.ts";
+import { listeningSockets, newTokens, type ProcessTokens, renderConfig } from "../config/index.ts";
 import { Traffic } from "../forward/traffic.ts";
 import { limits } from "../limits.ts";
 import { programDir, startProcess, type WorkerdProcess } from "../process/index.ts";
@@ -117,7 +117,7 @@ export async function startLive(options: LiveOptions): Promise<Live> {
     storage: program.kind === "actors" ? "own" : "empty",
     memoryBytes: program.memoryBytes,
     log,
-    sockets: socketsOf(program),
+    sockets: listeningSockets(program),
   });
   options.onProcess(process);
   let servers: ProcessServers | null = null;
@@ -151,7 +151,7 @@ export async function tryStart(
     storage: "empty",
     memoryBytes: program.memoryBytes,
     log: options.log,
-    sockets: socketsOf(program),
+    sockets: listeningSockets(program),
   });
   try {
     await process.ready;
@@ -159,11 +159,6 @@ export async function tryStart(
     process.kill();
     await process.exited;
   }
-}
-
-/** In the configuration the functions' sockets are named after their order. */
-function socketsOf(program: Program): string[] {
-  return ["main", ...program.functions.map((_, index) => `fn-${index}`)];
 }
 
 function maxDescriptorsOf(pid: number): number {

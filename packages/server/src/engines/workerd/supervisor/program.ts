@@ -1,5 +1,5 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { rm, rmdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Clock } from "../../../kernel/clock.ts";
 import { AmbitError } from "../../../kernel/errors.ts";
 import type { Log } from "../../../kernel/log.ts";
@@ -184,7 +184,10 @@ export class ProgramRunner {
       live?.traffic.cut();
       this.#context.setAlarm(this.key, null);
       const dir = programDir(this.#context.dataDir, this.key);
-      if (destroy) await rm(dir, { recursive: true, force: true });
+      if (!destroy) return;
+      await rm(dir, { recursive: true, force: true });
+      // The app's own directory goes with its last program.
+      await rmdir(dirname(dir)).catch(() => {});
     });
   }
 

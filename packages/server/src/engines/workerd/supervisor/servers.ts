@@ -39,7 +39,7 @@ export async function openServers(options: ServersOptions): Promise<ProcessServe
   proxy.handle(egress);
   const servers = [
     { name: SOCKETS.ambit, server: patient(callbacks(options)) },
-    { name: SOCKETS.tail, server: patient((request, response) => takeTail(options, request, response)) },
+    { name: SOCKETS.tail, server: patient(tails(options)) },
     { name: SOCKETS.egress, server: egress },
   ];
   const close = () => {
@@ -103,6 +103,21 @@ function withoutHeader(request: IncomingMessage, name: string): void {
   for (let at = raw.length - 2; at >= 0; at -= 2) {
     if (raw[at]!.toLowerCase() === name) raw.splice(at, 2);
   }
+}
+
+/** Takes batches as they come, a few at a time: user code can make its process send as many as it likes. */
+function tails(options: ServersOptions): RequestListener {
+  let reading = 0;
+  return (request, response) => {
+    if (reading >= limits.tailBatches) {
+      response.writeHead(429, { connection: "close" }).end();
+      return;
+    }
+    reading += 1;
+    void takeTail(options, request, response).finally(() => {
+      reading -= 1;
+    });
+  };
 }
 
 async function takeTail(

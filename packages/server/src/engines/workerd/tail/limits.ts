@@ -1,4 +1,4 @@
-/** Bounds of what is believed of a tail batch; `workers/tail*.js` keeps well within them. */
+/** Bounds of what is believed of a tail batch; `workers/tail-batch.js` keeps well within them. */
 export const limits = {
   batchBytes: 8 * 1024 * 1024,
   events: 2_000,

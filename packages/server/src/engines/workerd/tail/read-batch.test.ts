@@ -19,7 +19,7 @@ const run = { unit: "room", event: "alarm", outcome: "ok", count: 3 };
 const read = (batch: unknown) =>
   readTailBatch(Buffer.from(typeof batch === "string" ? batch : JSON.stringify(batch)));
 
-it("reads what the tail worker writes", () => {
+it("reads what is written in the process", () => {
   expect(read({ events: [event], runs: [run] })).toEqual({ events: [event], runs: [run] });
 });
 

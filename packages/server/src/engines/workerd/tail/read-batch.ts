@@ -1,7 +1,7 @@
 import type { LogLine, TailBatch, TailEvent } from "../types.ts";
 import { limits } from "./limits.ts";
 
-/** A batch that is not what our tail worker writes. */
+/** A batch that is not what our JavaScript in the process writes. */
 export class TailError extends Error {
   constructor(message: string) {
     super(`Not a tail batch: ${message}`);

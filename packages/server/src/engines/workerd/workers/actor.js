@@ -1,4 +1,5 @@
 import { inspect } from "./inspect.js";
+import { observe } from "./logs.js";
 import { limitStorage } from "./storage-limits.js";
 import { inspectorSecret } from "./unit.js";
 
@@ -14,9 +15,10 @@ const contexts = new WeakMap();
 export function wrap(module, className) {
   const User = module[className];
   if (typeof User !== "function") throw new TypeError(`The module exports no class ${className}.`);
+  const Observed = observe(User, className);
   // A computed key gives the class its name before V8 settles what stacks call it.
   const { [className]: Wrapped } = {
-    [className]: class extends User {
+    [className]: class extends Observed {
       constructor(ctx, env) {
         limitStorage(ctx.storage);
         super(ctx, env);

@@ -112,7 +112,7 @@ describe("the wrapper does not show", () => {
     const shape = await ask("shape");
     const namespaces = ["PEER", "PLAIN", "PROBE", "SILENT"];
     for (const keys of [shape.env, shape.imported, shape.atLoad]) expect(keys.sort()).toEqual(namespaces);
-    for (const secret of [running.tokens.inspect, running.tokens.units.probe])
+    for (const secret of [running.tokens.inspect.probe, running.tokens.units.probe])
       expect(shape.source).not.toContain(secret);
   });
 
@@ -137,7 +137,7 @@ describe("the wrapper does not show", () => {
 
   it("in sockets that can hibernate", async () => {
     const open = (who: string) => {
-      const url = `ws+unix://${running.socketsDir}/main.sock:/_do/probe/room/socket`;
+      const url = `ws+unix://${running.socketsDir}/do-2.sock:/_do/probe/room/socket`;
       const socket = new WebSocket(url, { headers: { host: "app.test", "x-who": who } });
       const heard: string[] = [];
       socket.on("message", (data) => heard.push(String(data)));

@@ -4,9 +4,11 @@ import { readFileSync } from "node:fs";
 export type WorkerModule = (typeof NAMES)[number];
 
 const NAMES = [
+  "actor-log.js",
   "actor.js",
   "butterbase.js",
   "callbacks.js",
+  "front.js",
   "function-context.js",
   "function-log.js",
   "function.js",
@@ -15,10 +17,9 @@ const NAMES = [
   "no-logs.js",
   "render-value.js",
   "router.js",
+  "run-log.js",
   "storage-limits.js",
   "tail-batch.js",
-  "tail-event.js",
-  "tail.js",
 ] as const;
 
 const texts = new Map(NAMES.map((name) => [name, readFileSync(new URL(name, import.meta.url), "utf8")]));

@@ -47,6 +47,24 @@ it("says 404 to whatever is no instance", async () => {
   }
 });
 
+it("finds instances whatever the class does to its env and to what it imports", async () => {
+  const rude = `import { env } from "cloudflare:workers";
+    for (const name of Object.keys(env)) delete env[name];
+    console.log("while loading");
+    export class Rude { constructor(state, own) { this.own = own; } fetch() { return new Response(String(typeof this.own.RUDE)); } }`;
+  const tampered = await run(actorProgram({ rude }));
+  const answer = await tampered.actor("/_do/rude/a");
+  expect(answer.status).toBe(200);
+  expect((await tampered.inspect("rude", "a", { op: "alarm" })).json()).toEqual({ atMs: null });
+});
+
+it("a class answers on its socket for itself alone", async () => {
+  for (const path of ["/_do/constructor/a", "/_ambit/inspect/constructor/name/a", "/_ambit/health"]) {
+    const answer = await running.on("where", path);
+    expect([path, answer.status, answer.body]).toEqual([path, 404, "unknown DO"]);
+  }
+});
+
 it("is healthy", async () => {
   const answer = await running.actor("/_ambit/health");
   expect([answer.status, answer.body]).toEqual([200, "ok"]);

@@ -94,7 +94,7 @@ describe("events of actors", () => {
     expect((await actors.tailed((each) => each.event === "alarm")).lines[0]!.message).toBe("rang");
     await call("peer", "r-peer");
     expect(await actors.tailed((each) => each.event === "rpc")).toMatchObject({ method: "greet" });
-    const socket = new WebSocket(`ws+unix://${actors.socketsDir}/main.sock:/_do/room/s/socket`);
+    const socket = new WebSocket(`ws+unix://${actors.socketsDir}/do-1.sock:/_do/room/s/socket`);
     await new Promise((resolve) => socket.once("open", resolve));
     socket.send("hello");
     expect((await actors.tailed((each) => each.event === "websocket")).lines[0]!.message).toBe("got hello");

@@ -9,7 +9,15 @@ import { Pool } from "undici";
 import { locateWorkerd } from "../../process/binary.ts";
 import { readTailBatch } from "../../tail/index.ts";
 import type { Inspection, Program, TailBatch, TailEvent } from "../../types.ts";
-import { functionSocket, newTokens, type ProcessTokens, renderConfig, SOCKETS } from "../index.ts";
+import {
+  actorSocket,
+  functionSocket,
+  listeningSockets,
+  newTokens,
+  type ProcessTokens,
+  renderConfig,
+  SOCKETS,
+} from "../index.ts";
 
 /** A callback as the Ambit of a test sees it. */
 export interface Callback {
@@ -41,8 +49,10 @@ export interface Running {
   readonly callbacks: Callback[];
   readonly batches: TailBatch[];
   stderr(): string;
-  /** Through the router, as `http://app.test<path>`. */
+  /** On the socket of the class in the path, as `http://app.test<path>`; on the main one if there is none. */
   actor(path: string, sent?: Sent): Promise<Reply>;
+  /** On the socket of this class, whatever the path. */
+  on(unit: string, path: string): Promise<Reply>;
   function(name: string, path?: string, sent?: Sent): Promise<Reply>;
   inspect(unit: string, instance: string, inspection: Inspection): Promise<Reply>;
   /** Waits until an event for which `wanted` holds has come. */
@@ -101,10 +111,11 @@ export async function run(
     callbacks,
     batches,
     stderr: () => stderr,
-    actor: (path, sent) => request(SOCKETS.main, path, sent),
+    actor: (path, sent) => request(socketOf(program, path), path, sent),
+    on: (unit, path) => request(actorSocket(program, unit), path),
     function: (name, path = "/", sent) => request(functionSocket(program, name), path, sent),
     inspect: (unit, instance, inspection) =>
-      request(SOCKETS.main, `/_ambit/inspect/${unit}/name/${encodeURIComponent(instance)}`, {
+      request(actorSocket(program, unit), `/_ambit/inspect/${unit}/name/${encodeURIComponent(instance)}`, {
         method: "POST",
         body: JSON.stringify(inspection),
       }),
@@ -125,12 +136,17 @@ export async function run(
   };
   started.add(running);
   try {
-    await ready(child, 1 + program.functions.length);
+    await ready(child, listeningSockets(program).length);
   } catch {
     await running.stop();
     throw new Error(stderr);
   }
   return running;
+}
+
+function socketOf(program: Program, path: string): string {
+  const name = /^\/(?:_do|_ambit\/inspect)\/([^/?]+)/.exec(path)?.[1] ?? "";
+  return program.actors.some((unit) => unit.name === name) ? actorSocket(program, name) : SOCKETS.main;
 }
 
 /** Polls until there is something; fails the test when 10 s bring nothing. */

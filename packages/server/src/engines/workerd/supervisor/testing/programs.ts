@@ -44,7 +44,7 @@ export class Counter {
     if (what === "get") return new Response(String((await this.storage.get("n")) ?? 0));
     if (what === "alarm") { await this.storage.setAlarm(Date.now() + Number(url.searchParams.get("ms"))); return new Response("set"); }
     if (what === "alarms") return new Response(String((await this.storage.get("alarms")) ?? 0));
-    if (what === "loopalarm") { await this.storage.put("loop", true); await this.storage.setAlarm(Date.now()); return new Response("set"); }
+    if (what === "loopalarm") { await this.storage.put("loop", true); await this.storage.setAlarm(Date.now() + Number(url.searchParams.get("ms"))); return new Response("set"); }
     if (what === "ws") {
       const [client, server] = Object.values(new WebSocketPair());
       this.state.acceptWebSocket(server);

@@ -3,7 +3,6 @@ export interface InFlight {
   /** False when the app has as many under way as it may have. */
   enter(appId: string): boolean;
   leave(appId: string): void;
-  of(appId: string): number;
 }
 
 export function createInFlight(most: number): InFlight {
@@ -20,6 +19,5 @@ export function createInFlight(most: number): InFlight {
       if (count > 1) counts.set(appId, count - 1);
       else counts.delete(appId);
     },
-    of: (appId) => counts.get(appId) ?? 0,
   };
 }
