@@ -41,19 +41,24 @@ export async function startNodes(postgres: PostgresAddress, count = 1): Promise<
   const database = new pg.Pool({ ...postgres, database: name, max: 4 });
   database.on("error", () => {});
   const running: Server[] = [];
+  const directories: string[] = [];
+  const start = async () => {
+    const dataDir = newDataDir();
+    directories.push(dataDir);
+    running.push(await startServer(env, dataDir));
+  };
   const agents: Client[] = [];
   const close = async () => {
     for (const agent of agents) await agent.close().catch(() => {});
     await Promise.all(running.map((node) => node.stop()));
-    await Promise.all(running.map(({ dataDir }) => rm(dataDir, { recursive: true, force: true })));
+    await Promise.all(directories.map((directory) => rm(directory, { recursive: true, force: true })));
     await database.end();
     await admin.query(`drop database if exists ${name} with (force)`);
     await admin.end();
   };
   try {
-    // The first makes the database's tables and keys.
-    running.push(await startServer(env));
-    while (running.length < count) running.push(await startServer(env, newDataDir()));
+    // One after the other: the first makes the database's tables and keys.
+    while (running.length < count) await start();
     const { mcpUrl, agentKey, apiUrl, apiKey } = running[0]!;
     agents.push(await connectMcp(mcpUrl, agentKey));
     return {

@@ -14,6 +14,11 @@ const ORIGIN_WIDE = new Set([
   "report-to",
   "reporting-endpoints",
   "access-control-allow-credentials",
+  "accept-ch",
+  "critical-ch",
+  "use-as-dictionary",
+  "sec-session-registration",
+  "www-authenticate",
 ]);
 
 /**

@@ -56,6 +56,8 @@ export const limits = {
   /** Inspections: one answer, and its size. */
   inspectMs: 10_000,
   inspectBytes: 8 * 1024 * 1024,
+  /** A program whose tail batches make no sense is complained of this often. */
+  tailComplaintMs: 60_000,
   /** One tail batch, and how many of one process are read at a time: an honest one sends one after the other. */
   tailBytes: 8 * 1024 * 1024,
   tailBatches: 4,

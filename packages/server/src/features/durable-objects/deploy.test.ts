@@ -1,3 +1,7 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../kernel/operation.ts";
 import { ANONYMOUS } from "../../kernel/principal.ts";
@@ -18,6 +22,9 @@ const deploy = (name: string, code: string, access_mode?: string) =>
 const get = (name: string) => on.run("get", { app_id: app.id, name });
 const ask = async (name: string, instance: string, path?: string) =>
   (await on.ask(app, name, instance, path)).text;
+const noFlock = spawnSync("flock", ["--version"]).error !== undefined;
+const waitsForLock = (pid: number) =>
+  new RegExp(`-> FLOCK +ADVISORY +WRITE ${pid} `).test(readFileSync("/proc/locks", "utf8"));
 
 describe("deploy", () => {
   it("has a class serve, and says so", async () => {
@@ -78,6 +85,26 @@ describe("deploy", () => {
     });
     expect(await ask("counter", "a", "/v")).toBe("1");
     expect((await get("counter")).error_message).toContain("no start");
+  });
+
+  it.skipIf(noFlock)("goes back to the version before when the new one can't take its place", async () => {
+    await deploy("counter", counter(1));
+    expect(await ask("counter", "a")).toBe("1");
+    // It has the storage's lock as soon as the old process is gone, so that none can start.
+    const lock = join(on.dataDir, "workerd", app.id, "actors", "lock");
+    const holder = spawn("flock", ["-F", lock, "sleep", "60"], { stdio: "ignore" });
+    try {
+      await expect.poll(() => waitsForLock(holder.pid!), { timeout: 10_000 }).toBe(true);
+      await expect(deploy("counter", counter(2))).rejects.toThrow();
+    } finally {
+      const gone = once(holder, "exit");
+      holder.kill("SIGKILL");
+      await gone;
+    }
+    expect(await get("counter")).toMatchObject({ status: "READY", version: 1, code: counter(1) });
+    expect(await ask("counter", "a", "/v")).toBe("1");
+    await deploy("counter", counter(2));
+    expect(await ask("counter", "a", "/v")).toBe("2");
   });
 
   it("keeps a first deploy that failed in the list, out of reach", async () => {

@@ -20,7 +20,7 @@ beforeEach(async () => {
   servers = await openServers({
     key: "app_test/functions",
     socketsDir: dir,
-    tokens: { inspect: { room: "" }, units: {} },
+    tokens: { inspect: {}, units: {} },
     ports: { onTail: (_key, batch) => batches.push(batch) } as Partial<EnginePorts> as EnginePorts,
     allowPrivateFetch: [],
     log: pino({ level: "silent" }),

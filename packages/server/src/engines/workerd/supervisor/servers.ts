@@ -108,29 +108,37 @@ function withoutHeader(request: IncomingMessage, name: string): void {
 /** Takes batches as they come, a few at a time: user code can make its process send as many as it likes. */
 function tails(options: ServersOptions): RequestListener {
   let reading = 0;
+  let complainedMs = Number.NEGATIVE_INFINITY;
+  // User code can send as much nonsense as it likes; the operator's log is not its to fill.
+  const complain = (error: unknown) => {
+    if (performance.now() - complainedMs < limits.tailComplaintMs) return;
+    complainedMs = performance.now();
+    options.log.warn({ err: error, program: options.key }, "logs of user code were lost");
+  };
   return (request, response) => {
     if (reading >= limits.tailBatches) {
       response.writeHead(429, { connection: "close" }).end();
       return;
     }
     reading += 1;
-    void takeTail(options, request, response).finally(() => {
+    void takeTail(options, request, response, complain).finally(() => {
       reading -= 1;
     });
   };
 }
 
 async function takeTail(
-  { key, ports, log }: ServersOptions,
+  { key, ports }: ServersOptions,
   request: IncomingMessage,
   response: ServerResponse,
+  complain: (error: unknown) => void,
 ): Promise<void> {
   try {
     const body = await readBody(request, limits.tailBytes);
     ports.onTail(key, readTailBatch(body));
     response.writeHead(204).end();
   } catch (error) {
-    log.warn({ err: error, program: key }, "logs of user code were lost");
+    complain(error);
     response.writeHead(400, { connection: "close" }).end();
   }
 }
