@@ -96,7 +96,8 @@ function authorityOf(runtime: RuntimeService, { appId, kind, unit, request }: Ca
   if (typeof id === "string") {
     const found = runtime.invocations.find(appId, kind, id);
     if (found !== null) return found;
-  } else if (unit !== null && kind === "actors") return ofClass(appId, unit);
+  }
+  if (unit !== null && kind === "actors") return ofClass(appId, unit);
   throw errors.AUTH_REQUIRED({
     message: "The request on whose behalf this was asked is over.",
     remediation: "Await calls before answering, or hand them to ctx.waitUntil.",

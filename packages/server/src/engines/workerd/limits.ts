@@ -29,6 +29,9 @@ export const limits = {
   /** … if the thread ran, or was ready to, for at least this share of it; else it waits for its disk, and gets longer. */
   loopBusyShare: 0.8,
   blockedAnswerMs: 30_000,
+  /** A thread that sleeps this often a second waits for its disk, or for its collector; on a starved host who knows. */
+  sleeperPerS: 20,
+  starvedAnswerMs: 8_000,
   /** Processes nobody talks to are looked at this often; one that used more than this meanwhile is asked. */
   idleLookMs: 1_000,
   idleCpuMs: 200,
@@ -72,6 +75,8 @@ export const limits = {
   joinedBodyBytes: 16 * 1024,
   /** A read from a process. */
   readBytes: 64 * 1024,
+  /** A process that takes no more of a request has this long for its answer to be read. */
+  lastWordsMs: 2_000,
   /** Requests cut off this long before the end of a process were its last. */
   casualtyMs: 2_000,
   /** A socket that ended without a close frame: whether its process died is known within this time. */

@@ -41,6 +41,8 @@ export class Connection implements AnswerListener {
   #ended = false;
   #connected = false;
   #touched = false;
+  /** Runs while an answer may still come from a process that takes nothing more. */
+  #lastWords: NodeJS.Timeout | null = null;
   closed = false;
   idleSinceMs = 0;
 
@@ -52,7 +54,7 @@ export class Connection implements AnswerListener {
       this.#touched ||= this.#current !== null;
     });
     this.#socket.on("end", () => this.#onSocketEnd());
-    this.#socket.on("error", () => this.destroy());
+    this.#socket.on("error", () => this.#onSocketError());
     this.#socket.on("close", () => this.#onClose());
   }
 
@@ -141,9 +143,21 @@ export class Connection implements AnswerListener {
     this.destroy();
   }
 
+  /** A write failed, unless the socket is gone: the process takes no more, but may have answered before. */
+  #onSocketError(): void {
+    if (this.closed || this.#socket.destroyed || !this.#touched || this.#current === null) {
+      this.destroy();
+      return;
+    }
+    this.#bodySent = false;
+    this.#stopBody?.();
+    this.#lastWords ??= setTimeout(() => this.destroy(), limits.lastWordsMs);
+  }
+
   #onClose(): void {
     if (this.closed) return;
     this.closed = true;
+    if (this.#lastWords !== null) clearTimeout(this.#lastWords);
     this.#owner.onClosed(this);
     this.#stopBody?.();
     const current = this.#current;

@@ -59,6 +59,11 @@ export class Delivery implements Transmission {
     if (exchange.timeoutMs !== null) this.#timer = setTimeout(onTimeout, exchange.timeoutMs, this);
   }
 
+  /** Something of the answer has come. */
+  get begun(): boolean {
+    return this.#status !== 0;
+  }
+
   /** User code goes on working after its answer. */
   get waiting(): boolean {
     return this.#waiting;

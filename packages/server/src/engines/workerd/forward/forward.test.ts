@@ -202,6 +202,24 @@ describe("connections", () => {
     expect(requests).toBe(2);
   });
 
+  it("an answer to a body that nobody reads is not lost with the connection", async () => {
+    // Answers the head, and closes with the body unread, as workerd does.
+    const stand = await open((socket) => {
+      socket.once("readable", () => {
+        socket.read(1);
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", () =>
+          socket.destroy(),
+        );
+      });
+    });
+    for (let time = 0; time < 20; time += 1) {
+      const pieces = Readable.from([Buffer.alloc(100_000), Buffer.alloc(100_000), Buffer.alloc(100_000)]);
+      const init = { method: "POST", body: Readable.toWeb(pieces), duplex: "half" };
+      const answer = await fetch(stand.url, init as RequestInit);
+      expect([answer.status, await answer.text()]).toEqual([200, "ok"]);
+    }
+  });
+
   it("with nobody listening the answer is that the app does not run", async () => {
     const stand = await open(echo());
     const { traffic } = stand;

@@ -181,8 +181,10 @@ export class Traffic {
   }
 
   onOver(over: Delivery | Tunnel, end: Outcome["end"]): void {
-    // Connections close before the end of the process is known.
-    if (this.#underWay.delete(over) && end === "process_lost") this.#remember(over);
+    // Connections close before the end of the process is known; and whoever asked for a loop may leave before it.
+    const unanswered =
+      end === "process_lost" || (end === "caller_gone" && over instanceof Delivery && !over.begun);
+    if (this.#underWay.delete(over) && unanswered) this.#remember(over);
     if (over instanceof Delivery && over.waiting) this.waitingSinceMs = performance.now();
     if (over instanceof Tunnel) this.#tunnels.delete(over);
     this.#onChange();

@@ -5,6 +5,7 @@ import type { ProcessOptions, WorkerdProcess } from "./types.ts";
 export { StorageLockedError } from "./errors.ts";
 export { programDir } from "./layout.ts";
 export { listenIn } from "./listen.ts";
+export type { ThreadTime } from "./proc.ts";
 export { createStarter, type Starter } from "./start.ts";
 export type { Exit, ProcessOptions, ProcessPaths, WorkerdProcess } from "./types.ts";
 

@@ -76,13 +76,20 @@ export function threadsCpuMsOf(pid: number): number {
   return ns / 1e6;
 }
 
-/**
- * How long the thread that runs all user code has been running or ready to run. A thread that waits for its disk does
- * not count, one that waits for a processor does.
- */
-export function mainThreadBusyMsOf(pid: number): number {
-  const [ranNs = 0, waitedNs = 0] = (read(`/proc/${pid}/task/${pid}/schedstat`) ?? "").split(" ").map(Number);
-  return (ranNs + waitedNs) / 1e6;
+/** What the thread that runs all user code has done so far. */
+export interface ThreadTime {
+  readonly ranMs: number;
+  /** Ready to run, with no processor for it. */
+  readonly waitedMs: number;
+  /** Times it went to sleep by itself, as for its disk. */
+  readonly sleeps: number;
+}
+
+export function mainThreadOf(pid: number): ThreadTime {
+  const task = `/proc/${pid}/task/${pid}`;
+  const [ranNs = 0, waitedNs = 0] = (read(`${task}/schedstat`) ?? "").split(" ").map(Number);
+  const sleeps = Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(read(`${task}/status`) ?? "")?.[1] ?? 0);
+  return { ranMs: ranNs / 1e6, waitedMs: waitedNs / 1e6, sleeps };
 }
 
 export function descriptorsOf(pid: number): number {

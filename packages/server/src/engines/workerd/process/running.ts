@@ -8,7 +8,7 @@ import {
   childrenOf,
   commandOf,
   descriptorsOf,
-  mainThreadBusyMsOf,
+  mainThreadOf,
   rssBytesOf,
   startTicksOf,
   threadsCpuMsOf,
@@ -128,7 +128,7 @@ export function handleOf(
     terminate: () => attempt(() => signal("SIGTERM")),
     kill,
     rssBytes: () => (alive() ? rssBytesOf(pid) : 0),
-    busyMs: () => (alive() ? mainThreadBusyMsOf(pid) : 0),
+    mainThread: () => (alive() ? mainThreadOf(pid) : null),
     cpuMs: () => {
       // A thread that ended takes its time with it.
       if (alive()) cpuMs = Math.max(cpuMs, threadsCpuMsOf(pid));

@@ -1,5 +1,6 @@
 import type { Log } from "../../../kernel/log.ts";
 import type { ProgramKey } from "../types.ts";
+import type { ThreadTime } from "./proc.ts";
 
 /** What one process of workerd is started from. */
 export interface ProcessOptions {
@@ -47,8 +48,8 @@ export interface WorkerdProcess {
   rssBytes(): number;
   /** CPU time of all its threads since it began; never falls, and stays at its last value once it has ended. */
   cpuMs(): number;
-  /** Time its main thread was running or ready to run, so far; that thread runs all user code. */
-  busyMs(): number;
+  /** What its main thread, which runs all user code, has done so far; null once it has ended. */
+  mainThread(): ThreadTime | null;
   /** 0 once it has ended. */
   descriptors(): number;
 }

@@ -1,4 +1,5 @@
 import { limits } from "../limits.ts";
+import type { ThreadTime } from "../process/index.ts";
 import type { Live } from "./live.ts";
 import { judge } from "./watch.ts";
 
@@ -7,7 +8,7 @@ interface Watched {
   /** Ticks since an unanswered question was sent. */
   silentTicks: number;
   asking: boolean;
-  busyAtQuestionMs: number;
+  atQuestion: ThreadTime | null;
   askedAtMs: number;
   lastBegun: number;
   busyAtMs: number;
@@ -38,7 +39,7 @@ export class Monitor {
       live,
       silentTicks: 0,
       asking: false,
-      busyAtQuestionMs: 0,
+      atQuestion: null,
       askedAtMs: 0,
       lastBegun: 0,
       busyAtMs: nowMs,
@@ -92,7 +93,7 @@ export class Monitor {
     watched.asking = true;
     watched.silentTicks = 0;
     watched.askedAtMs = nowMs;
-    watched.busyAtQuestionMs = watched.live.process.busyMs();
+    watched.atQuestion = watched.live.process.mainThread();
     const answered = () => {
       watched.asking = false;
     };
@@ -110,10 +111,22 @@ export class Monitor {
       descriptors: thorough ? process.descriptors() : 0,
       maxDescriptors,
       silentTicks: silent ? watched.silentTicks - 1 : 0,
-      silentBusyShare: silent
-        ? (process.busyMs() - watched.busyAtQuestionMs) / Math.max(1, nowMs - watched.askedAtMs)
-        : 0,
+      ...(silent ? silence(watched, nowMs) : NO_SILENCE),
     });
     if (death !== null) watched.live.condemn(death);
   }
+}
+
+const NO_SILENCE = { silentRanShare: 0, silentWaitedShare: 0, silentSleepsPerS: 0 };
+
+/** What the process has done since it was asked. */
+function silence({ live, atQuestion: before, askedAtMs }: Watched, nowMs: number): typeof NO_SILENCE {
+  const now = live.process.mainThread();
+  if (now === null || before === null) return NO_SILENCE;
+  const ms = Math.max(1, nowMs - askedAtMs);
+  return {
+    silentRanShare: (now.ranMs - before.ranMs) / ms,
+    silentWaitedShare: (now.waitedMs - before.waitedMs) / ms,
+    silentSleepsPerS: ((now.sleeps - before.sleeps) * 1_000) / ms,
+  };
 }

@@ -10,8 +10,12 @@ export interface Vitals {
   readonly maxDescriptors: number;
   /** Ticks since an unanswered question about its health was sent; 0 without one. */
   readonly silentTicks: number;
-  /** Share of the silent time in which the thread that runs user code ran, or was ready to. */
-  readonly silentBusyShare: number;
+  /** Share of the silent time in which the thread that runs user code ran. */
+  readonly silentRanShare: number;
+  /** … and in which it was ready to, without a processor. */
+  readonly silentWaitedShare: number;
+  /** How often a second it went to sleep by itself meanwhile. */
+  readonly silentSleepsPerS: number;
 }
 
 /**
@@ -22,7 +26,13 @@ export interface Vitals {
 export function judge(vitals: Vitals): Death | null {
   if (vitals.rssBytes > vitals.memoryBytes) return "memory";
   if (vitals.descriptors > vitals.maxDescriptors * limits.descriptorShare) return "descriptors";
-  const loops = vitals.silentBusyShare >= limits.loopBusyShare;
-  const ticks = Math.ceil((loops ? limits.healthAnswerMs : limits.blockedAnswerMs) / limits.healthMs);
+  const ticks = Math.ceil(patienceMs(vitals) / limits.healthMs);
   return vitals.silentTicks >= ticks ? "unresponsive" : null;
+}
+
+/** How long the silence may last. On a host that is short of processors a loop runs less, but never sleeps. */
+function patienceMs({ silentRanShare, silentWaitedShare, silentSleepsPerS }: Vitals): number {
+  if (silentRanShare >= limits.loopBusyShare) return limits.healthAnswerMs;
+  if (silentRanShare + silentWaitedShare < limits.loopBusyShare) return limits.blockedAnswerMs;
+  return silentSleepsPerS < limits.sleeperPerS ? limits.healthAnswerMs : limits.starvedAnswerMs;
 }

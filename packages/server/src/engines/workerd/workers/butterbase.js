@@ -10,7 +10,9 @@ function ctx(request, env, state) {
   const id = headers?.get("x-request-id") ?? null;
   const loopDepth = Number(headers?.get("x-butterbase-loop-depth") ?? 0) || 0;
   const userId = headers?.get("x-butterbase-caller-user") ?? null;
-  const identity = id === null ? { "x-ambit-unit": token } : { "x-ambit-invocation": id };
+  // Once the request is over, its id says nothing any more: the call is the class's own then.
+  const identity =
+    id === null ? { "x-ambit-unit": token } : { "x-ambit-invocation": id, "x-ambit-unit": token };
   return {
     env,
     state,
