@@ -126,7 +126,6 @@ export const isOwnHost = (request: IncomingMessage, app: App, baseDomain: string
 
 /** The public face of the server, taken apart once per URL. */
 export interface Face {
-  readonly scheme: "http" | "https";
   /** Of apps' own host names, behind the subdomain. */
   readonly hostSuffix: string;
 }
@@ -139,8 +138,7 @@ export function createFace({
   return () => {
     const url = publicUrl();
     if (known?.url !== url) {
-      const scheme = url.startsWith("https:") ? "https" : "http";
-      known = { url, face: { scheme, hostSuffix: hostSuffix({ baseDomain, publicUrl: url }) } };
+      known = { url, face: { hostSuffix: hostSuffix({ baseDomain, publicUrl: url }) } };
     }
     return known.face;
   };

@@ -16,7 +16,7 @@ export interface Shape {
 /** The request as user code gets it. `ownHost`: it came to the app's own host name. */
 export function exchangeFor(
   { baseDomain }: ActorDoorDeps,
-  { scheme, hostSuffix }: Face,
+  { hostSuffix }: Face,
   { app, target, principal, ip }: Admitted,
   request: IncomingMessage,
   { requestId, query, protocols, body }: Shape,
@@ -30,7 +30,6 @@ export function exchangeFor(
       requestId,
       principal,
       host: `${app.subdomain}${hostSuffix}`,
-      scheme,
       ip,
       ownHost,
       protocols,

@@ -6,7 +6,6 @@ import { type RequestPlace, userRequestHeaders } from "../http/user-request.ts";
 export interface RequestHeaderOptions extends RequestPlace {
   readonly requestId: string;
   readonly principal: Principal;
-  readonly scheme: "http" | "https";
   /** The caller's address. */
   readonly ip: string;
   /** Replaces the sub-protocols a WebSocket client offers; undefined leaves them. */
@@ -18,12 +17,12 @@ export interface RequestHeaderOptions extends RequestPlace {
  * is what classes written for Cloudflare read. Pure; `raw` and the answer are flat lists of names and values.
  */
 export function requestHeaders(raw: readonly string[], options: RequestHeaderOptions): string[] {
-  const { protocols, requestId, ip, scheme } = options;
+  const { protocols, requestId, ip } = options;
   const headers = userRequestHeaders(protocols === undefined ? raw : withoutProtocols(raw), options);
   if (protocols !== undefined && protocols.length > 0)
     headers.push("sec-websocket-protocol", protocols.join(", "));
   headers.push("x-request-id", requestId);
-  headers.push("x-forwarded-for", ip, "x-forwarded-proto", scheme, "cf-connecting-ip", ip);
+  headers.push("cf-connecting-ip", ip);
   addIdentity(headers, options.principal);
   return headers;
 }
