@@ -319,7 +319,9 @@ describe("an app that takes everything", { timeout: 120_000 }, () => {
     const started = performance.now();
     const response = await fetch(at(hogApp, "x/instances?n=400"));
     await response.arrayBuffer();
-    console.info(`400 new instances: ${response.status} after ${(performance.now() - started).toFixed(0)} ms`);
+    console.info(
+      `400 new instances: ${response.status} after ${(performance.now() - started).toFixed(0)} ms`,
+    );
     await servesAgain();
     const { slowest, statuses } = await other.stop();
     console.info(`slowest answer of the other app meanwhile: ${slowest.toFixed(0)} ms`);
