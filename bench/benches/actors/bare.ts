@@ -120,8 +120,12 @@ const config :Workerd.Config = (
     stdio: ["ignore", "ignore", "pipe", "pipe"],
   });
   const exited = once(child, "exit");
+  const kill = () => child.kill("SIGKILL");
+  // Also when the bench ends in the middle of its own clearing up.
+  process.once("exit", kill);
   resources.defer(async () => {
-    child.kill("SIGKILL");
+    process.off("exit", kill);
+    kill();
     await exited;
   });
   let problem = "";
