@@ -254,6 +254,11 @@ describe("failures", () => {
       500,
       { error: "The function failed.", request_id: outside.headers.get("x-request-id") },
     ]);
+    const byKey = await nodes.owner("POST", `/v1/${appId}/functions/throws/invoke`, {});
+    expect([byKey.status, byKey.body.error]).toEqual([500, "secret total"]);
+    expect(byKey.body.stack).toMatch(
+      /^TypeError: secret total\n\s+at check .*throws\.ts:4:\d+.*\n\s+at handler .*:8:/,
+    );
     const inside = await fetch(at("throws"), { headers: key });
     const full: any = await inside.json();
     expect([inside.status, full.error]).toEqual([500, "secret total"]);

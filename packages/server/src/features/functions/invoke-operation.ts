@@ -74,7 +74,9 @@ export const invokeOperation = (service: FunctionsService) =>
         },
         call.signal,
       );
-      return await showAnswer(answer, startedAt);
+      const shown = await showAnswer(answer, startedAt);
+      if (shown.status !== 500) return shown;
+      return { ...shown, body: await service.inSource(call.app.id, route.name, shown.body) };
     },
   });
 

@@ -1,4 +1,5 @@
 import type { Platform } from "../../engines/platform.ts";
+import { mapStack } from "../../engines/workerd/source/index.ts";
 import type { AppsService } from "../apps/service.ts";
 import { fileOf, type RuntimeService } from "../runtime/service.ts";
 import { createCalls, type FunctionCalls } from "./calls.ts";
@@ -27,6 +28,8 @@ export interface FunctionsService extends InsideCalls, Management {
   /** The same without waiting; undefined when it has to be looked up. */
   peek(reference: string): AppFunctions | null | undefined;
   readonly calls: FunctionCalls;
+  /** What a function answered to its developer; the stack of a failure names lines of the TypeScript. */
+  inSource(appId: string, name: string, body: unknown): Promise<unknown>;
   webhook(request: WebhookRequest): Promise<WebhookAnswer>;
   /** Claims a key of the app once; false when it is taken. */
   claim(claim: { appId: string; scope: string; key: string; ttlMs: number }): Promise<boolean>;
@@ -75,6 +78,14 @@ export function createFunctionsService(
     scheduler,
     find: catalogue.find,
     peek: catalogue.peek,
+    async inSource(appId, name, body) {
+      const { stack } = (body ?? {}) as { stack?: unknown };
+      if (typeof stack !== "string") return body;
+      const sourceMap = await storedMap(database, appId, name);
+      return sourceMap === null
+        ? body
+        : { ...(body as object), stack: mapStack(stack, sourceMap, fileOf(name)) };
+    },
     webhook: (request) => runWebhook(platform, calls, request),
     claim: ({ appId, scope, key, ttlMs }) => {
       const now = clock();
