@@ -124,22 +124,15 @@ export function standing(
 export const isOwnHost = (request: IncomingMessage, app: App, baseDomain: string): boolean =>
   subdomainOf(request.headers.host, baseDomain) === app.subdomain;
 
-/** The public face of the server, taken apart once per URL. */
-export interface Face {
-  /** Of apps' own host names, behind the subdomain. */
-  readonly hostSuffix: string;
-}
-
-export function createFace({
+/** What follows the subdomain in apps' own host names; the server's URL is taken apart once per URL. */
+export function createHostSuffix({
   baseDomain,
   publicUrl,
-}: Pick<ActorDoorDeps, "baseDomain" | "publicUrl">): () => Face {
-  let known: { url: string; face: Face } | undefined;
+}: Pick<ActorDoorDeps, "baseDomain" | "publicUrl">): () => string {
+  let known: { url: string; suffix: string } | undefined;
   return () => {
     const url = publicUrl();
-    if (known?.url !== url) {
-      known = { url, face: { hostSuffix: hostSuffix({ baseDomain, publicUrl: url }) } };
-    }
-    return known.face;
+    if (known?.url !== url) known = { url, suffix: hostSuffix({ baseDomain, publicUrl: url }) };
+    return known.suffix;
   };
 }

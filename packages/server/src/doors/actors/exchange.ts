@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Exchange } from "../../engines/workerd/types.ts";
 import type { Invocation } from "../../features/runtime/service.ts";
-import { type ActorDoorDeps, type Admitted, type Face, isOwnHost } from "./admission.ts";
+import { type ActorDoorDeps, type Admitted, isOwnHost } from "./admission.ts";
 import { requestHeaders } from "./headers.ts";
 
 /** What of a request differs between the two lanes. */
@@ -16,7 +16,7 @@ export interface Shape {
 /** The request as user code gets it. `ownHost`: it came to the app's own host name. */
 export function exchangeFor(
   { baseDomain }: ActorDoorDeps,
-  { hostSuffix }: Face,
+  hostSuffix: string,
   { app, target, principal, ip }: Admitted,
   request: IncomingMessage,
   { requestId, query, protocols, body }: Shape,

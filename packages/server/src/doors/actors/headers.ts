@@ -1,4 +1,4 @@
-import { actorHeaders } from "../../engines/workerd/headers.ts";
+import { identityHeaders } from "../../features/durable-objects/service.ts";
 import type { Principal } from "../../kernel/principal.ts";
 import { type RequestPlace, userRequestHeaders } from "../http/user-request.ts";
 
@@ -23,22 +23,9 @@ export function requestHeaders(raw: readonly string[], options: RequestHeaderOpt
     headers.push("sec-websocket-protocol", protocols.join(", "));
   headers.push("x-request-id", requestId);
   headers.push("cf-connecting-ip", ip);
-  addIdentity(headers, options.principal);
+  headers.push(...identityHeaders(options.principal));
   return headers;
 }
 
 const withoutProtocols = (raw: readonly string[]): string[] =>
   raw.filter((_, i) => raw[i - (i % 2)]!.toLowerCase() !== "sec-websocket-protocol");
-
-function addIdentity(headers: string[], principal: Principal): void {
-  switch (principal.kind) {
-    case "anonymous":
-      headers.push(actorHeaders.callerType, "anonymous");
-      return;
-    case "user":
-      headers.push(actorHeaders.callerType, "end_user_jwt", actorHeaders.callerUser, principal.userId);
-      return;
-    case "key":
-      headers.push(actorHeaders.callerType, "service_key", actorHeaders.callerKey, principal.keyId);
-  }
-}

@@ -11,8 +11,7 @@ import {
   type ActorDoorDeps,
   type Admitted,
   admitCaller,
-  createFace,
-  type Face,
+  createHostSuffix,
   findApp,
   findClass,
 } from "./admission.ts";
@@ -23,7 +22,7 @@ import { isActorUrl, readActorUrl } from "./path.ts";
 /** Serves `/v1/<app>/do/<class>/<instance>[/…]` over HTTP. */
 export function createActorHttpLane(deps: ActorDoorDeps): HttpLane {
   const inFlight = createInFlight(limits.inFlightPerApp);
-  const face = createFace(deps);
+  const hostSuffix = createHostSuffix(deps);
   const serve = async (
     request: IncomingMessage,
     response: ServerResponse,
@@ -39,7 +38,7 @@ export function createActorHttpLane(deps: ActorDoorDeps): HttpLane {
       throw workerdErrors.RUNTIME_BUSY({ headers: { "Retry-After": "1" } });
     }
     try {
-      await forward(deps, face(), admitted, request, response, requestId);
+      await forward(deps, hostSuffix(), admitted, request, response, requestId);
     } finally {
       inFlight.leave(app.id);
     }
@@ -75,7 +74,7 @@ async function admit(
 
 async function forward(
   deps: ActorDoorDeps,
-  face: Face,
+  hostSuffix: string,
   admitted: Admitted,
   request: IncomingMessage,
   response: ServerResponse,
@@ -84,7 +83,7 @@ async function forward(
   const { runtime, actors } = deps;
   const { app, found, target } = admitted;
   const nowMs = deps.clock();
-  const { exchange, ownHost } = exchangeFor(deps, face, admitted, request, {
+  const { exchange, ownHost } = exchangeFor(deps, hostSuffix, admitted, request, {
     requestId,
     query: withoutKeys(target.query),
     body: hasBody(request) ? request : null,

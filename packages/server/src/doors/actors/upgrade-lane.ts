@@ -15,8 +15,7 @@ import {
   type ActorDoorDeps,
   type Admitted,
   admitCaller,
-  createFace,
-  type Face,
+  createHostSuffix,
   findApp,
   findClass,
 } from "./admission.ts";
@@ -28,7 +27,7 @@ import type { ActorSocket, ActorSockets } from "./sockets.ts";
 
 /** Serves WebSockets of `/v1/<app>/do/<class>/<instance>[/…]`. A refusal is an HTTP answer. */
 export function createActorUpgradeLane(deps: ActorDoorDeps, sockets: ActorSockets): UpgradeLane {
-  const face = createFace(deps);
+  const hostSuffix = createHostSuffix(deps);
   const serve = async (
     request: IncomingMessage,
     socket: Duplex,
@@ -39,7 +38,8 @@ export function createActorUpgradeLane(deps: ActorDoorDeps, sockets: ActorSocket
     const admitted = await admit(deps, request, url);
     await deps.runtime.claimHome(admitted.app.id);
     refuseOverLimit(deps, sockets, admitted.app.id);
-    if (!socket.destroyed) await connect(deps, sockets, face(), admitted, request, socket, head, requestId);
+    if (!socket.destroyed)
+      await connect(deps, sockets, hostSuffix(), admitted, request, socket, head, requestId);
   };
   return {
     matches: isActorUrl,
@@ -118,7 +118,7 @@ function refuseOverLimit({ metrics }: ActorDoorDeps, sockets: ActorSockets, appI
 async function connect(
   deps: ActorDoorDeps,
   sockets: ActorSockets,
-  face: Face,
+  hostSuffix: string,
   admitted: Admitted,
   request: IncomingMessage,
   socket: Duplex,
@@ -132,7 +132,7 @@ async function connect(
   const nowMs = deps.clock();
   const seen = withoutCredential(request.headers, target.query, principal.kind !== "anonymous");
   const shape = { requestId, query: seen.query, protocols: seen.protocols, body: null };
-  const { exchange, ownHost } = exchangeFor(deps, face, admitted, request, shape);
+  const { exchange, ownHost } = exchangeFor(deps, hostSuffix, admitted, request, shape);
   const over = new AbortController();
   const entry: ActorSocket = {
     appId: app.id,

@@ -1,14 +1,13 @@
 import { z } from "zod";
 import { namesOf } from "../../engines/platform.ts";
-import { actorHeaders } from "../../engines/workerd/headers.ts";
 import { hostOf } from "../../kernel/app-host.ts";
-import { errors } from "../../kernel/errors.ts";
 import { appOperation } from "../../kernel/operation.ts";
 import { CALL_METHODS, givenBody, givenHeaders, showAnswer, shownAnswer } from "../runtime/service.ts";
 import { servingClassOf } from "./context.ts";
+import { identityHeaders } from "./identity.ts";
 import { limits } from "./limits.ts";
 import { INSTANCES_TOOL as TOOL } from "./operations.ts";
-import type { ActorParts } from "./service.ts";
+import { type ActorParts, toActorClass } from "./service.ts";
 import { appId, className } from "./views.ts";
 
 /** `durable_objects.invoke`: one request to an instance by the key that asks for it, whatever its access mode. */
@@ -54,20 +53,17 @@ export const invokeOperation = ({ context, service }: ActorParts) =>
     http: { method: "POST", path: "/v1/:app_id/durable-objects/:name/instances/:instance/invoke" },
     mcp: { tool: TOOL, action: "invoke" },
     async run({ app, principal, signal }, input) {
-      const { name } = await servingClassOf(context, app.id, input.name);
-      const actor = await service.find(app.id, name);
-      if (actor === null) throw errors.RESOURCE_NOT_FOUND({ message: `There is no class ${name}.` });
+      const actor = toActorClass(await servingClassOf(context, app.id, input.name));
       const { instance, method = "POST", body } = input;
       const host = hostOf(namesOf(context.platform), app);
       const startedAt = performance.now();
       const answer = await service.call(
         {
           ...{ actor, instance, principal, method, internalCaller: null, loopDepth: 0 },
-          path: `/_do/${name}/${encodeURIComponent(instance)}${restOf(input.path ?? "")}`,
+          path: `/_do/${actor.name}/${encodeURIComponent(instance)}${restOf(input.path ?? "")}`,
           headers: [
             ...givenHeaders(host, Object.entries(input.headers ?? {}), body),
-            ...[actorHeaders.callerType, "service_key"],
-            ...(principal.kind === "key" ? [actorHeaders.callerKey, principal.keyId] : []),
+            ...identityHeaders(principal),
           ],
           body: givenBody(method, body),
           timeoutMs: limits.invokeMs,

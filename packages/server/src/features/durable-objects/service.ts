@@ -18,6 +18,7 @@ import { createTickets, type Tickets } from "./tickets.ts";
 
 export { type ActorAccessQuestion, decideActorAccess, hasLapsed } from "./access.ts";
 export { refuseBlamed } from "./blame.ts";
+export { identityHeaders } from "./identity.ts";
 export { type AccessMode, instanceNameProblem } from "./names.ts";
 
 /** A class that serves, as the doors see it. */
@@ -109,14 +110,16 @@ async function findClass({ database }: Platform, key: string): Promise<ActorClas
   const slash = key.indexOf("/");
   const row = await store.selectClass(database, key.slice(0, slash), key.slice(slash + 1));
   if (row === null || row.version === null || row.class_name === null) return null;
-  return {
-    id: row.id,
-    appId: row.app_id,
-    name: row.name,
-    className: row.class_name,
-    accessMode: row.access_mode,
-  };
+  return toActorClass({ ...row, class_name: row.class_name });
 }
+
+export const toActorClass = (row: store.ClassRow & { class_name: string }): ActorClass => ({
+  id: row.id,
+  appId: row.app_id,
+  name: row.name,
+  className: row.class_name,
+  accessMode: row.access_mode,
+});
 
 /** What goes on by itself: activity is written, what is past its time is removed. */
 function background(context: ActorContext, activity: Activity): Pick<ActorParts, "start" | "stop"> {
