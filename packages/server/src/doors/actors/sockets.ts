@@ -3,6 +3,7 @@ import type { ActorClass } from "../../features/durable-objects/service.ts";
 import { AmbitError, errors } from "../../kernel/errors.ts";
 import type { App } from "../../kernel/operation.ts";
 import type { Principal } from "../../kernel/principal.ts";
+import { SocketsByApp } from "../websocket/sockets-by-app.ts";
 import { type ActorDoorDeps, standing } from "./admission.ts";
 import { limits } from "./limits.ts";
 
@@ -20,10 +21,9 @@ export interface ActorSocket {
 /** The open sockets of this node by app; ends those whose app, class, key, token or session does not hold any more. */
 export class ActorSockets {
   readonly #deps: ActorDoorDeps;
-  readonly #byApp = new Map<string, Set<ActorSocket>>();
+  readonly #sockets = new SocketsByApp<ActorSocket>();
   readonly #timer: NodeJS.Timeout;
   #checking = false;
-  #count = 0;
 
   constructor(deps: ActorDoorDeps) {
     this.#deps = deps;
@@ -36,28 +36,23 @@ export class ActorSockets {
   }
 
   get count(): number {
-    return this.#count;
+    return this.#sockets.count;
   }
 
   countOf(appId: string): number {
-    return this.#byApp.get(appId)?.size ?? 0;
+    return this.#sockets.countOf(appId);
   }
 
   add(socket: ActorSocket): void {
-    const sockets = this.#byApp.get(socket.appId) ?? new Set();
-    this.#byApp.set(socket.appId, sockets.add(socket));
-    this.#count += 1;
+    this.#sockets.add(socket);
   }
 
   remove(socket: ActorSocket): void {
-    const sockets = this.#byApp.get(socket.appId);
-    if (!sockets?.delete(socket)) return;
-    this.#count -= 1;
-    if (sockets.size === 0) this.#byApp.delete(socket.appId);
+    this.#sockets.remove(socket);
   }
 
   endSession(sessionId: string): void {
-    for (const socket of this.#all()) {
+    for (const socket of this.#sockets.all()) {
       const { principal } = socket;
       if (principal.kind === "user" && principal.claims.sid === sessionId) socket.end(signedOut());
     }
@@ -65,12 +60,12 @@ export class ActorSockets {
 
   /** Keys are looked up again; end users' sessions only with `all`, since their end is told by itself. */
   async recheck(whose: "keys" | "all"): Promise<void> {
-    for (const appId of [...this.#byApp.keys()]) await this.recheckApp(appId, whose);
+    for (const appId of this.#sockets.apps()) await this.recheckApp(appId, whose);
   }
 
   /** Asks of each of the app's sockets whether it may stand. */
   async recheckApp(appId: string, whose: "keys" | "all"): Promise<void> {
-    const sockets = [...(this.#byApp.get(appId) ?? [])];
+    const sockets = this.#sockets.of(appId);
     if (sockets.length === 0) return;
     let app: App | null;
     try {
@@ -98,14 +93,8 @@ export class ActorSockets {
   /** Resolves when all are ended, at the latest when they have been cut. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    for (const socket of this.#all()) socket.end(goingAway());
-    const giveUpAt = performance.now() + limits.endMs;
-    while (this.#count > 0 && performance.now() < giveUpAt)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-
-  #all(): ActorSocket[] {
-    return [...this.#byApp.values()].flatMap((sockets) => [...sockets]);
+    for (const socket of this.#sockets.all()) socket.end(goingAway());
+    await this.#sockets.emptied(limits.endMs);
   }
 
   /** undefined: it can't be told right now. */

@@ -7,6 +7,7 @@ import type { Principal } from "../../kernel/principal.ts";
 import type { ResolvePrincipal } from "../principal.ts";
 import type { ClientSocket } from "./client-socket.ts";
 import { limits } from "./limits.ts";
+import { SocketsByApp } from "./sockets-by-app.ts";
 import { type Ending, endingFor, signedOut } from "./standing.ts";
 
 export interface ClientsPorts {
@@ -19,10 +20,9 @@ export interface ClientsPorts {
 /** The open connections of this node, by app: keeps them alive, and closes those that may not stand any more. */
 export class Clients {
   readonly #ports: ClientsPorts;
-  readonly #byApp = new Map<string, Set<ClientSocket>>();
+  readonly #sockets = new SocketsByApp<ClientSocket>();
   readonly #timers: NodeJS.Timeout[];
   #checking = false;
-  #count = 0;
 
   constructor(ports: ClientsPorts) {
     this.#ports = ports;
@@ -33,33 +33,24 @@ export class Clients {
   }
 
   get count(): number {
-    return this.#count;
+    return this.#sockets.count;
   }
 
   countOf(appId: string): number {
-    return this.#byApp.get(appId)?.size ?? 0;
+    return this.#sockets.countOf(appId);
   }
 
   add(socket: ClientSocket): void {
-    let sockets = this.#byApp.get(socket.appId);
-    if (sockets === undefined) {
-      sockets = new Set();
-      this.#byApp.set(socket.appId, sockets);
-    }
-    sockets.add(socket);
-    this.#count += 1;
+    this.#sockets.add(socket);
   }
 
   remove(socket: ClientSocket): void {
-    const sockets = this.#byApp.get(socket.appId);
-    if (!sockets?.delete(socket)) return;
-    this.#count -= 1;
-    if (sockets.size === 0) this.#byApp.delete(socket.appId);
+    this.#sockets.remove(socket);
   }
 
   /** Closes the connections of an end user's session. */
   endSession(sessionId: string): void {
-    for (const socket of this.#all()) {
+    for (const socket of this.#sockets.all()) {
       const { principal } = socket.credential;
       if (principal.kind === "user" && principal.claims.sid === sessionId) socket.end(signedOut);
     }
@@ -70,7 +61,7 @@ export class Clients {
    * since their end is told by itself.
    */
   async recheck(whose: "keys" | "all"): Promise<void> {
-    for (const appId of [...this.#byApp.keys()]) await this.recheckApp(appId, whose);
+    for (const appId of this.#sockets.apps()) await this.recheckApp(appId, whose);
   }
 
   async recheckApp(appId: string, whose: "keys" | "all"): Promise<void> {
@@ -82,11 +73,11 @@ export class Clients {
       if (!(error instanceof AmbitError) || error.status !== 410) return;
       app = null;
     }
-    for (const socket of [...(this.#byApp.get(appId) ?? [])]) {
+    for (const socket of this.#sockets.of(appId)) {
       const ending = endingFor(app, socket.credential.principal, this.#ports.clock());
       if (ending !== null) socket.end(ending);
     }
-    for (const socket of [...(this.#byApp.get(appId) ?? [])]) {
+    for (const socket of this.#sockets.of(appId)) {
       const { kind } = socket.credential.principal;
       if (kind === "key" || (kind === "user" && whose === "all")) await this.#reauthenticate(socket, app);
     }
@@ -95,15 +86,9 @@ export class Clients {
   /** Closes every connection because the server stops. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    for (const socket of this.#all()) socket.goAway();
-    const giveUpAt = performance.now() + limits.stopMs;
-    while (this.#count > 0 && performance.now() < giveUpAt)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    for (const socket of this.#all()) socket.terminate();
-  }
-
-  #all(): ClientSocket[] {
-    return [...this.#byApp.values()].flatMap((sockets) => [...sockets]);
+    for (const socket of this.#sockets.all()) socket.goAway();
+    await this.#sockets.emptied(limits.stopMs);
+    for (const socket of this.#sockets.all()) socket.terminate();
   }
 
   async #reauthenticate(socket: ClientSocket, app: App | null): Promise<void> {
@@ -133,6 +118,6 @@ export class Clients {
 
   #heartbeat(): void {
     const frame = heartbeatFrame(this.#ports.clock());
-    for (const socket of this.#all()) socket.heartbeat(frame);
+    for (const socket of this.#sockets.all()) socket.heartbeat(frame);
   }
 }

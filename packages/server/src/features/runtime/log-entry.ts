@@ -52,7 +52,7 @@ export function entryOfRequest({ invocation, outcome, events }: Answered): LogEn
   };
 }
 
-/** What the tail calls a failure. A function's exception is answered by Ambit, so that workerd calls the run `ok`. */
+/** What a batch calls a failure. A function's exception is answered by Ambit, and its run may be called `ok`. */
 function tailWord(events: readonly TailEvent[]): string | undefined {
   const event = events.find(tailFailed);
   return event?.outcome === "ok" ? "exception" : event?.outcome;

@@ -86,7 +86,7 @@ export function createLogJoin(
         const { invocation } = answered;
         if (invocation.appId !== appId || invocation.kind !== kind || invocation.unit !== event.unit)
           return output.run(appId, kind, event);
-        // The tail speaks when a run is over: nothing more will come.
+        // A run is told when it is over; what comes later is told as a run of its own.
         waiting.delete(requestId);
         answered.events.push(event);
         return output.request(answered);

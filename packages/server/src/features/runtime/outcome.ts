@@ -15,10 +15,10 @@ export function outcomeWord(outcome: Outcome): string {
   return outcome.status >= 500 ? "error" : "ok";
 }
 
-/** What the tail says of a run that went well, or that was ended by its caller. */
+/** What a batch says of a run that went well, or that was ended by its caller. */
 const FINE: ReadonlySet<string> = new Set(["ok", "canceled", "responseStreamDisconnected"]);
 
-/** Whether a run failed, from what workerd says of it. Pure. */
+/** Whether a run failed, from what its batch says of it. Pure. */
 export function tailFailed(event: { outcome: string; exceptions: readonly unknown[] }): boolean {
   return event.exceptions.length > 0 || !FINE.has(event.outcome);
 }
