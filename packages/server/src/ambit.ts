@@ -17,7 +17,7 @@ import { createLog } from "./kernel/log.ts";
 import { Metrics } from "./kernel/metrics.ts";
 import { createPipeline } from "./kernel/pipeline.ts";
 import { Secrets } from "./kernel/secrets.ts";
-import { MIGRATIONS } from "./migrations.ts";
+import { APPEND_ONLY, MIGRATIONS } from "./migrations.ts";
 import { openPostgres } from "./postgres.ts";
 
 /** A running Ambit. */
@@ -57,7 +57,7 @@ async function start(
   stops.push(() => postgres.stop());
   const database = new Database(postgres.target, (appId) => secrets.derive("tenant-password", appId), log);
   stops.push(() => database.close());
-  await migrate(database, MIGRATIONS);
+  await migrate(database, [...MIGRATIONS, ...APPEND_ONLY]);
 
   let url = config.publicUrl ?? "";
   const platform: Platform = {

@@ -20,5 +20,22 @@ export const MIGRATIONS: readonly MigrationSource[] = [
     "runtime",
     "durable-objects",
     "functions",
+    "ledger",
+    "outbox",
+    "approvals",
+    "substrate-links",
+    "memory",
+    "substrate",
+    "snapshots",
+    "attention-rules",
+    "substrate-stream",
   ].map(ofFeature),
+];
+
+/**
+ * Tables that only ever grow. They belong to a role nobody logs in as; the one that serves requests may read and insert
+ * and nothing else.
+ */
+export const APPEND_ONLY: readonly MigrationSource[] = [
+  { feature: "ledger", directory: new URL("features/ledger/append-only/", import.meta.url) },
 ];

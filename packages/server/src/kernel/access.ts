@@ -12,6 +12,12 @@ import type { KeyPrincipal, Principal, Role } from "./principal.ts";
  */
 export type Right = "public" | "view" | "develop" | "policy" | "administer" | "own";
 
+/**
+ * The two interfaces a key may open: apps, and the organisation's substrate. `any` asks for one of the two.
+ * A key bound to one app reaches the substrate when it has that scope too.
+ */
+export type Surface = "app" | "substrate" | "any";
+
 const RIGHTS_OF: Record<Role, ReadonlySet<Right>> = {
   viewer: new Set(["view"]),
   developer: new Set(["view", "develop"]),
@@ -27,6 +33,8 @@ const READ_RIGHTS: ReadonlySet<Right> = new Set(["view"]);
 export interface AccessQuestion {
   readonly principal: Principal;
   readonly right: Right;
+  /** Default `app`. */
+  readonly surface?: Surface;
   readonly personOnly: boolean;
   /** The app the call names, if it names one. */
   readonly app: { readonly id: string; readonly organizationId: string } | null;
@@ -64,15 +72,27 @@ export function decideAccess(question: AccessQuestion): AmbitError | null {
       message: `The role ${principal.role} does not include the right to ${right}.`,
     });
   }
-  return decideScope(principal.scopes, right, question.app?.id ?? null);
+  return decideScope(principal.scopes, right, question.surface ?? "app", question.app?.id ?? null);
 }
 
 /** The part of the decision that rests on the key's scopes alone. */
-function decideScope(scopes: readonly string[], right: Right, appId: string | null): AmbitError | null {
+function decideScope(
+  scopes: readonly string[],
+  right: Right,
+  surface: Surface,
+  appId: string | null,
+): AmbitError | null {
   if (scopes.includes("read") && !READ_RIGHTS.has(right)) {
     return errors.AUTH_INSUFFICIENT_PERMISSIONS({
       message: "The key is read-only.",
       remediation: "Have a person mint a key without `read_only`.",
+    });
+  }
+  if (surface !== "app" && scopes.includes("substrate")) return null;
+  if (surface === "substrate") {
+    return errors.AUTH_INSUFFICIENT_PERMISSIONS({
+      message: "The key is not scoped to the substrate.",
+      remediation: "Have a person mint a key with scope substrate or both: POST /api-keys.",
     });
   }
   if (scopes.includes("*")) return null;

@@ -36,3 +36,18 @@ export function newDigits(count: number): string {
 
 /** SHA-256 as lower-case hex; enough for secrets that carry 160 bits of their own. */
 export const sha256Hex = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+const CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/**
+ * `<prefix>_` and a ULID in lower case: 48 bits of milliseconds, then 80 random bits, so that ids made later sort
+ * later (within a millisecond in any order). https://github.com/ulid/spec
+ */
+export function newSortableId(prefix: string, nowMs: number): string {
+  let time = "";
+  for (let rest = nowMs, at = 0; at < 10; at++, rest = Math.floor(rest / 32))
+    time = CROCKFORD[rest % 32] + time;
+  let random = "";
+  for (const byte of randomBytes(16)) random += CROCKFORD[byte % 32];
+  return `${prefix}_${time}${random}`;
+}

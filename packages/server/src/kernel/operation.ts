@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Right } from "./access.ts";
+import type { Right, Surface } from "./access.ts";
 import type { AmbitError } from "./errors.ts";
 import type { Principal } from "./principal.ts";
 
@@ -88,6 +88,8 @@ interface OperationBase<I extends z.ZodObject, O extends z.ZodType> {
   readonly input: I;
   readonly output: O;
   readonly right: Right;
+  /** Which of a key's two interfaces the operation belongs to. Default `app`. */
+  readonly surface?: Surface;
   /** Refused to agent keys, grants, functions and actors, whatever a policy says. */
   readonly personOnly?: boolean;
   readonly risk: Risk;

@@ -106,6 +106,7 @@ function refuseUnlessAllowed(
   const refusal = decideAccess({
     principal: call.principal,
     right: operation.right,
+    surface: operation.surface ?? "app",
     personOnly: operation.personOnly ?? false,
     app,
     organizationId: typeof named === "string" ? named : null,

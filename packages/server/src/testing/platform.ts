@@ -14,7 +14,7 @@ import { createLog } from "../kernel/log.ts";
 import { Metrics } from "../kernel/metrics.ts";
 import type { App } from "../kernel/operation.ts";
 import { Secrets } from "../kernel/secrets.ts";
-import { MIGRATIONS } from "../migrations.ts";
+import { APPEND_ONLY, MIGRATIONS } from "../migrations.ts";
 
 /** A platform on a database of its own, for one test file. */
 export interface TestPlatform {
@@ -34,7 +34,7 @@ export async function testPlatform(): Promise<TestPlatform> {
   const database = new Database(target, (appId) => secrets.derive("tenant-password", appId), log);
   await migrate(
     database,
-    MIGRATIONS.filter(({ directory }) => existsSync(directory)),
+    [...MIGRATIONS, ...APPEND_ONLY].filter(({ directory }) => existsSync(directory)),
   );
   const platform: Platform = {
     config: readConfig({}),

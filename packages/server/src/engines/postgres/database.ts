@@ -13,6 +13,17 @@ export interface Queryable {
   query<R extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>;
 }
 
+/** A transaction under way. */
+export interface Transaction extends Queryable {
+  /**
+   * Runs `work` as the last thing before the commit, after everything else of the transaction, in the order asked for.
+   * What throws there undoes the transaction.
+   */
+  beforeCommit(work: (tx: Queryable) => Promise<void>): void;
+  /** Runs `work` so that, when it throws, only what it did is undone (a savepoint); the error goes on. */
+  nested<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+}
+
 /** Who a data-plane statement runs as. */
 export interface Identity {
   readonly role: TenantRole;
@@ -73,8 +84,8 @@ export class Database implements Queryable {
   }
 
   /** Runs `work` in one transaction on the control connection; rolls back when it throws. */
-  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
-    return this.#transaction(this.#control, "begin", work);
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#transaction(this.#control, "begin", work, statementName);
   }
 
   /**
@@ -117,7 +128,7 @@ export class Database implements Queryable {
   }
 
   /** Runs `work` in one transaction as the owner of an app's schema, on the app's own login. */
-  ownerTransaction<T>(appId: string, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  ownerTransaction<T>(appId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const begin = `begin; set local role ${quoteIdent(tenantRole(appId, "owner"))}; set local search_path = ${quoteIdent(appId)}, ${HELPER_SCHEMA}, extensions`;
     return this.#transaction(this.#tenants.get(appId), begin, work);
   }
@@ -189,25 +200,61 @@ export class Database implements Queryable {
     }
   }
 
-  async #transaction<T>(pool: pg.Pool, begin: string, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  async #transaction<T>(
+    pool: pg.Pool,
+    begin: string,
+    work: (tx: Transaction) => Promise<T>,
+    nameOf: (text: string) => string | undefined = () => undefined,
+  ): Promise<T> {
     const client = await this.#connect(pool);
     let broken = false;
     try {
       await client.query(begin);
-      const result = await work({
-        query: async <R extends object>(text: string, values: readonly unknown[] = []) =>
-          (await client.query<R>(text, [...values])).rows,
-      });
+      const last: ((tx: Queryable) => Promise<void>)[] = [];
+      const tx = transactionOn(client, last, nameOf);
+      const result = await work(tx);
+      for (const each of last) await each(tx);
       await client.query("commit");
       return result;
     } catch (error) {
-      broken = isConnectionLoss(error);
+      broken = isConnectionLoss(error) || (error as { code?: string }).code === PLAN_OUTDATED;
       if (!broken) await client.query("rollback").catch(() => (broken = true));
       throw unavailableIfLost(error);
     } finally {
       client.release(broken);
     }
   }
+}
+
+/** `last` gathers what is to be run before the commit; what a failed part added to it is taken out again. */
+function transactionOn(
+  client: pg.PoolClient,
+  last: ((tx: Queryable) => Promise<void>)[],
+  nameOf: (text: string) => string | undefined,
+): Transaction {
+  const tx: Transaction = {
+    async query<R extends object>(text: string, values: readonly unknown[] = []) {
+      const name = values.length === 0 ? undefined : nameOf(text);
+      return (await client.query<R>({ name, text, values: [...values] })).rows;
+    },
+    beforeCommit: (work) => void last.push(work),
+    async nested(work) {
+      const before = last.length;
+      await client.query("savepoint ambit_nested");
+      try {
+        const result = await work(tx);
+        await client.query("release savepoint ambit_nested");
+        return result;
+      } catch (error) {
+        last.length = before;
+        if (!isConnectionLoss(error)) {
+          await client.query("rollback to savepoint ambit_nested; release savepoint ambit_nested");
+        }
+        throw error;
+      }
+    },
+  };
+  return tx;
 }
 
 /** "cached plan must not change result type" */

@@ -92,10 +92,15 @@ async function load(database: Queryable, hash: string): Promise<KeyPrincipal | n
     accountId: row.account_id,
     organizationId: row.organization_id,
     role: row.role,
-    // A key for the substrate alone opens no app, whatever else it was given.
-    scopes: row.scope === "substrate" ? ["substrate"] : row.scopes,
+    scopes: effectiveScopes(row),
     expiresAtMs: row.expires_at?.getTime() ?? null,
   };
+}
+
+/** What the key opens: for the substrate alone no app, whatever else it was given; for both, the substrate too. */
+function effectiveScopes({ scope, scopes }: store.KeyRow): readonly string[] {
+  if (scope === "substrate") return ["substrate", ...scopes.filter((each) => each === "read")];
+  return scope === "both" && !scopes.includes("substrate") ? [...scopes, "substrate"] : scopes;
 }
 
 /** The key the caller means, if it may revoke it: its own account's, or any with the right to administer. */
