@@ -7,7 +7,6 @@ import { registerOperationRoutes } from "./doors/http/operation-routes.ts";
 import { createHttpServer } from "./doors/http/server.ts";
 import type { Platform } from "./engines/platform.ts";
 import { Database } from "./engines/postgres/database.ts";
-import { migrate } from "./engines/postgres/migrate.ts";
 import { composeFeatures } from "./features.ts";
 import { prepareCredentials } from "./first-boot.ts";
 import { systemClock } from "./kernel/clock.ts";
@@ -17,7 +16,7 @@ import { createLog } from "./kernel/log.ts";
 import { Metrics } from "./kernel/metrics.ts";
 import { createPipeline } from "./kernel/pipeline.ts";
 import { Secrets } from "./kernel/secrets.ts";
-import { APPEND_ONLY, MIGRATIONS } from "./migrations.ts";
+import { migrateAll } from "./migrations.ts";
 import { openPostgres } from "./postgres.ts";
 
 /** A running Ambit. */
@@ -57,7 +56,7 @@ async function start(
   stops.push(() => postgres.stop());
   const database = new Database(postgres.target, (appId) => secrets.derive("tenant-password", appId), log);
   stops.push(() => database.close());
-  await migrate(database, [...MIGRATIONS, ...APPEND_ONLY]);
+  await migrateAll(database, postgres.admin, log);
 
   let url = config.publicUrl ?? "";
   const platform: Platform = {

@@ -1,4 +1,7 @@
-import type { MigrationSource } from "./engines/postgres/migrate.ts";
+import { Database, type Target } from "./engines/postgres/database.ts";
+import { type MigrationSource, migrate } from "./engines/postgres/migrate.ts";
+import { closeAppendOnly } from "./engines/postgres/serving-role.ts";
+import type { Log } from "./kernel/log.ts";
 
 const ofFeature = (feature: string): MigrationSource => ({
   feature,
@@ -39,3 +42,29 @@ export const MIGRATIONS: readonly MigrationSource[] = [
 export const APPEND_ONLY: readonly MigrationSource[] = [
   { feature: "ledger", directory: new URL("features/ledger/append-only/", import.meta.url) },
 ];
+
+/** The tables those files make. */
+const APPEND_ONLY_TABLES = ["ledger_entries", "ledger_leaves", "ledger_tiles", "ledger_checkpoints"];
+
+/** Brings the database up to date: Ambit's own tables as the serving login, those that only grow as `admin`. */
+export async function migrateAll(database: Database, admin: Target, log: Log): Promise<void> {
+  await migrate(database, MIGRATIONS);
+  const mighty = new Database(admin, () => "", log);
+  try {
+    await migrate(mighty, APPEND_ONLY);
+  } finally {
+    await mighty.close();
+  }
+  try {
+    await closeAppendOnly(admin, database.target.user, APPEND_ONLY_TABLES);
+  } catch (error) {
+    if ((error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error;
+    log.warn(
+      { err: error },
+      "the login could change the ledger's tables: give it CREATE on the database WITH GRANT OPTION, or set AMBIT_ADMIN_DATABASE_URL",
+    );
+  }
+}
+
+/** SQLSTATE */
+const INSUFFICIENT_PRIVILEGE = "42501";

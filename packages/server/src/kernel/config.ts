@@ -12,6 +12,8 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly baseDomain: string;
   readonly databaseUrl: string | null;
+  /** A mightier login to the same database, used at the start only, to make the tables that only grow. */
+  readonly adminDatabaseUrl: string | null;
   readonly masterKey: Buffer | null;
   readonly defaultAccess: "public" | "authenticated";
   readonly logLevel: string;
@@ -42,6 +44,7 @@ export function readConfig(env: Env, isRoot = process.getuid?.() === 0): Config 
     publicUrl: readUrl(env, "AMBIT_PUBLIC_URL", ["http:", "https:"]),
     baseDomain: readBaseDomain(env),
     databaseUrl: readUrl(env, "DATABASE_URL", ["postgres:", "postgresql:"], false),
+    adminDatabaseUrl: readUrl(env, "AMBIT_ADMIN_DATABASE_URL", ["postgres:", "postgresql:"], false),
     masterKey: env.AMBIT_MASTER_KEY ? parseMasterKey("AMBIT_MASTER_KEY", env.AMBIT_MASTER_KEY) : null,
     defaultAccess: readChoice(env, "AMBIT_DEFAULT_ACCESS", ["public", "authenticated"]),
     logLevel: readChoice(env, "AMBIT_LOG_LEVEL", ["warn", "info", "debug", "trace", "error", "silent"]),
@@ -146,10 +149,9 @@ function readUrl(env: Env, name: string, protocols: readonly string[], trim = tr
   if (!text) return null;
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !protocols.includes(url.protocol)) {
-    const example =
-      name === "DATABASE_URL"
-        ? "postgres://user:password@host:5432/database"
-        : `${protocols[0]}//host.example`;
+    const example = name.endsWith("DATABASE_URL")
+      ? "postgres://user:password@host:5432/database"
+      : `${protocols[0]}//host.example`;
     throw new ConfigError(name, "is not a usable URL", `It must look like ${example}.`);
   }
   return trim ? text.replace(/\/+$/, "") : text;

@@ -21,7 +21,7 @@ const idsOf = (client: TestClient) =>
 
 /** Ends sessions of this database as a crash of the server would, but for the one that asks. */
 const terminate = (which: string) =>
-  stage.world.platform.database.query(
+  stage.world.asSuperuser(
     `select pg_terminate_backend(pid) from pg_stat_activity
      where datname = current_database() and pid <> pg_backend_pid() and ${which}`,
   );

@@ -14,7 +14,10 @@ end $$;
 do $$ begin
   execute format('revoke all on database %I from public', current_database());
 end $$;
-revoke all on schema public from public;
+do $$ begin
+  revoke all on schema public from public;
+exception when insufficient_privilege then null; -- It is not ours; on a server of our own it is closed already.
+end $$;
 revoke all on schema ambit from public;
 
 create schema if not exists extensions;
