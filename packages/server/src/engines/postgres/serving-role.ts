@@ -73,6 +73,13 @@ const TAKE_OVER = `do $ambit$ declare statement text; begin
         or rolname ~ '^app_[0-9a-z]{12}(_owner|_anon|_user|_service)?$'
     union all select format('grant %I to ${SERVING_ROLE}', rolname) from pg_roles
       where rolname ~ '^app_[0-9a-z]{12}_owner$'
+    -- Only who granted something can take it back, when an app is dropped.
+    union all select format('revoke connect on database %I from %I', current_database(), rolname) from pg_roles
+      where rolname ~ '^app_[0-9a-z]{12}$'
+    union all select 'set local role ${SERVING_ROLE}'
+    union all select format('grant connect on database %I to %I', current_database(), rolname) from pg_roles
+      where rolname ~ '^app_[0-9a-z]{12}$'
+    union all select 'reset role'
   loop
     execute statement;
   end loop;
