@@ -5,29 +5,30 @@ import { limits } from "./limits.ts";
 import { Problem, parse } from "./problem.ts";
 import { readiness, requireServer, withClient } from "./server.ts";
 
-const connectionArgs = {
+/** Flags of every command that talks to a server. */
+export const connectionArgs = {
   url: { type: "string", description: "MCP endpoint (AMBIT_MCP_URL)" },
   key: { type: "string", description: "API key (AMBIT_API_KEY)" },
   "data-dir": { type: "string", description: "Data directory of a server on this machine (AMBIT_DATA_DIR)" },
   person: { type: "boolean", description: "Use the person's key of the data directory" },
 } as const;
-const json = { type: "boolean", description: "Print one JSON value" } as const;
+export const json = { type: "boolean", description: "Print one JSON value" } as const;
 const verbs = {
   type: "boolean",
   description: "One tool per operation instead of the manage_* tools",
 } as const;
 
-const print = (text: string) => process.stdout.write(`${text}\n`);
-const printJson = (value: unknown) => print(JSON.stringify(value, null, 2));
+export const print = (text: string) => process.stdout.write(`${text}\n`);
+export const printJson = (value: unknown) => print(JSON.stringify(value, null, 2));
 
-/** Runs a command; a Problem becomes one line on standard error and exit code 1. */
-async function guarded(run: () => Promise<void>): Promise<void> {
+/** Runs a command; a Problem becomes one line on standard error and this exit code. */
+export async function guarded(run: () => Promise<void>, exitCode = 1): Promise<void> {
   try {
     await run();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     process.stderr.write(`ambit: ${error.message}\n`);
-    process.exitCode = 1;
+    process.exitCode = exitCode;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { createActorLanes } from "./doors/actors/index.ts";
+import { approveErrors, registerApprovePage } from "./doors/approve/index.ts";
 import { createFunctionLanes } from "./doors/functions/index.ts";
 import { registerDataRoutes } from "./doors/http/data-routes.ts";
 import type { Checks } from "./doors/http/health-routes.ts";
@@ -7,7 +8,7 @@ import type { HttpLane } from "./doors/http/lanes.ts";
 import { mcpErrors, registerMcpRoutes } from "./doors/mcp/index.ts";
 import { createPrincipalResolver, type ResolvePrincipal } from "./doors/principal.ts";
 import { attachRuntimeDoor } from "./doors/runtime/index.ts";
-import { attachUpgrades, createRealtimeLane } from "./doors/websocket/index.ts";
+import { attachUpgrades, createRealtimeLane, createSubstrateLane } from "./doors/websocket/index.ts";
 import { namesOf, type Platform } from "./engines/platform.ts";
 import { createApps } from "./features/apps/index.ts";
 import type { AppsService } from "./features/apps/service.ts";
@@ -20,12 +21,14 @@ import { createDurableObjects } from "./features/durable-objects/index.ts";
 import { createFunctions } from "./features/functions/index.ts";
 import { createKeys } from "./features/keys/index.ts";
 import { createKeysService, type KeysService } from "./features/keys/service.ts";
+import { createLedger } from "./features/ledger/index.ts";
 import { createMail } from "./features/mail/index.ts";
 import { createOrganizations } from "./features/organizations/index.ts";
 import { createRealtime } from "./features/realtime/index.ts";
 import { createRls } from "./features/rls/index.ts";
 import { createRuntime } from "./features/runtime/index.ts";
 import { createSchema } from "./features/schema/index.ts";
+import { createSubstrateLinks } from "./features/substrate-links/index.ts";
 import { hostOf } from "./kernel/app-host.ts";
 import { VERSION } from "./kernel/config.ts";
 import { errors } from "./kernel/errors.ts";
@@ -33,6 +36,7 @@ import { createGuardedFetch } from "./kernel/guarded-fetch.ts";
 import type { Feature } from "./kernel/operation.ts";
 import type { Pipeline } from "./kernel/pipeline.ts";
 import { createRateLimit } from "./kernel/rate-limit.ts";
+import { composeSubstrate } from "./substrate-features.ts";
 
 /** Wrong keys one address may try per minute. */
 const BAD_KEYS = { name: "bad_keys", points: 100, windowS: 60 };
@@ -56,8 +60,10 @@ export interface Composition {
 export function composeFeatures(platform: Platform): Composition {
   const fetch = createGuardedFetch({ allowPrivate: [...platform.config.allowPrivateFetch] });
   const keysService = createKeysService(platform);
-  const audit = createAudit(platform);
-  const apps = createApps(platform);
+  const ledger = createLedger(platform);
+  const audit = createAudit(platform, { ledger: ledger.service });
+  const apps = createApps(platform, (appIds) => links.service.ofApps(appIds));
+  const links = createSubstrateLinks(platform);
   const organizations = createOrganizations(platform, keysService);
   const keys = createKeys(
     platform,
@@ -77,14 +83,25 @@ export function composeFeatures(platform: Platform): Composition {
     auth: auth.service,
   });
   const realtime = createRealtime(platform, { onEvent: functions.service.onRealtimeEvent });
+  const substrate = composeSubstrate(platform, {
+    ...{ links, apps: apps.service, auth: auth.service, fetch, keys: keysService, ledger: ledger.service },
+    ...{ mail: mail.service, organizations: organizations.service, realtime: realtime.service },
+  });
   apps.service.onDelete((appId) => runtime.service.forget(appId));
   const docs = createDocs(platform, {
     operations: () => features.flatMap((feature) => feature.operations),
     paths: () => Object.assign({}, ...features.map((feature) => feature.paths)),
     errors: () =>
-      Object.assign({}, errors.entries, mcpErrors.entries, ...features.map((feature) => feature.errors)),
+      Object.assign(
+        {},
+        errors.entries,
+        mcpErrors.entries,
+        approveErrors.entries,
+        ...features.map((feature) => feature.errors),
+      ),
   });
   const features: Feature[] = [
+    ledger.feature,
     organizations.feature,
     keys,
     runtime.feature,
@@ -92,6 +109,7 @@ export function composeFeatures(platform: Platform): Composition {
     schema.feature,
     rls.feature,
     data.feature,
+    ...substrate.features,
     realtime.feature,
     durableObjects.feature,
     functions.feature,
@@ -127,6 +145,10 @@ export function composeFeatures(platform: Platform): Composition {
     ...{ apps: apps.service, data: data.service, runtime: runtime.service },
     ...{ functions: functions.service, actors: durableObjects.service, clock, log, publicUrl },
     hostOf: (app) => hostOf(namesOf(platform), app),
+    substrate: {
+      ...{ links: links.service, substrate: substrate.substrate, stream: substrate.stream },
+      operations: () => features.flatMap((feature) => feature.operations),
+    },
   });
   return {
     features,
@@ -141,6 +163,10 @@ export function composeFeatures(platform: Platform): Composition {
     settled: () => realtime.service.ready(),
     registerDoors(fastify, pipeline) {
       registerDataRoutes(fastify, { data: data.service, apps: apps.service, resolvePrincipal, clock });
+      registerApprovePage(fastify, {
+        ...{ approvals: substrate.approvals, keys: keysService, resolvePrincipal },
+        ...{ secrets: platform.secrets, clock, log, publicUrl },
+      });
       registerMcpRoutes(fastify, {
         operations: features.flatMap((feature) => feature.operations),
         tools: features.flatMap((feature) => feature.tools ?? []),
@@ -165,15 +191,19 @@ export function composeFeatures(platform: Platform): Composition {
         onKeyRevoked: (listener) => keysService.onRevoked(listener),
         onSessionEnded: (listener) => auth.service.onSessionRevoked(listener),
       });
+      const substrateLane = createSubstrateLane({
+        ...{ stream: substrate.stream, resolvePrincipal, metrics, clock, log, trustedProxies },
+        onKeyRevoked: (listener) => keysService.onRevoked(listener),
+      });
       const upgrades = attachUpgrades(fastify.server, {
-        lanes: [realtimeLane, actorLanes.upgrade],
+        lanes: [realtimeLane, substrateLane, actorLanes.upgrade],
         baseDomain,
         publicUrl,
       });
       fastify.addHook("preClose", async () => {
         upgrades.close();
         functionLanes.close();
-        await Promise.all([realtimeLane.close(), actorLanes.close()]);
+        await Promise.all([realtimeLane.close(), substrateLane.close(), actorLanes.close()]);
       });
     },
   };

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AccessQuestion, decideAccess, type Right, scopesReachApp } from "./access.ts";
+import {
+  type AccessQuestion,
+  appsOf,
+  decideAccess,
+  organizationKeyOf,
+  type Right,
+  scopesReachApp,
+} from "./access.ts";
 import { ANONYMOUS, type KeyPrincipal, ROLES } from "./principal.ts";
 
 const RIGHTS = ["view", "develop", "policy", "administer", "own"] as const;
@@ -91,5 +98,19 @@ describe("decideAccess", () => {
         );
       }),
     );
+  });
+});
+
+describe("keys bound to apps", () => {
+  it("are told from keys of the whole organisation", () => {
+    expect(appsOf(["*", "app:app_a"])).toBeNull();
+    expect(appsOf(["substrate"])).toBeNull();
+    expect(appsOf(["read", "app:app_a", "substrate", "app:app_b"])).toEqual(["app_a", "app_b"]);
+    const whole = key({ scopes: ["substrate"] });
+    expect(organizationKeyOf({ principal: whole })).toBe(whole);
+    expect(() => organizationKeyOf({ principal: key({ scopes: ["app:app_a", "substrate"] }) })).toThrow(
+      /bound to one app/,
+    );
+    expect(() => organizationKeyOf({ principal: ANONYMOUS })).toThrow();
   });
 });

@@ -1,5 +1,5 @@
 import { type AmbitError, errors } from "./errors.ts";
-import type { KeyPrincipal, Principal, Role } from "./principal.ts";
+import { type KeyPrincipal, type Principal, ROLES, type Role } from "./principal.ts";
 
 /**
  * What an operation asks of its caller.
@@ -25,6 +25,9 @@ const RIGHTS_OF: Record<Role, ReadonlySet<Right>> = {
   admin: new Set(["view", "develop", "policy", "administer"]),
   owner: new Set(["view", "develop", "policy", "administer", "own"]),
 };
+
+/** The roles whose members have the right; weakest first. */
+export const rolesWith = (right: Right): Role[] => ROLES.filter((role) => RIGHTS_OF[role].has(right));
 
 /** Rights a key with the scope `read` keeps. */
 const READ_RIGHTS: ReadonlySet<Right> = new Set(["view"]);
@@ -117,8 +120,24 @@ export function scopesReachApp(scopes: readonly string[], appId: string): boolea
   return scopes.includes("*") || scopes.includes(`app:${appId}`);
 }
 
+/** The apps a key is bound to; null for a key of the whole organisation. */
+export function appsOf(scopes: readonly string[]): string[] | null {
+  const apps = scopes.filter((scope) => scope.startsWith("app:")).map((scope) => scope.slice("app:".length));
+  return scopes.includes("*") || apps.length === 0 ? null : apps;
+}
+
 /** The caller as a key, for operations that only keys may use; throws AUTH_REQUIRED for anyone else. */
 export function keyOf({ principal }: { readonly principal: Principal }): KeyPrincipal {
   if (principal.kind !== "key") throw errors.AUTH_REQUIRED();
   return principal;
+}
+
+/** `keyOf` for what concerns the whole organisation; throws AUTH_INSUFFICIENT_PERMISSIONS for a key bound to apps. */
+export function organizationKeyOf(call: { readonly principal: Principal }): KeyPrincipal {
+  const key = keyOf(call);
+  if (appsOf(key.scopes) === null) return key;
+  throw errors.AUTH_INSUFFICIENT_PERMISSIONS({
+    message: "The key is bound to one app, and this concerns the whole organisation.",
+    remediation: "Use a key of the whole organisation (key_scope: account).",
+  });
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createGuardedFetch, isPublicAddress } from "./guarded-fetch.ts";
+import { createAddressCheck, createGuardedFetch, isPublicAddress } from "./guarded-fetch.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -162,5 +162,27 @@ describe("guarded fetch", () => {
       ...failed,
       message: "127.0.0.1:1 could not be reached.",
     });
+  });
+});
+
+describe("checking a URL before anything is called", () => {
+  it("goes by the same rules as calling it", async () => {
+    const addresses: Record<string, string[]> = {
+      "public.test": ["8.8.8.8"],
+      "mixed.test": ["8.8.8.8", "10.0.0.1"],
+      "app.test": ["10.0.0.1"],
+      "none.test": [],
+    };
+    const check = createAddressCheck({
+      allowPrivate: ["APP.test:8080"],
+      resolve: async (name) => addresses[name]!.map((address) => ({ address, family: 4 })),
+    });
+    await check("https://public.test/");
+    await check("http://app.test:8080/path");
+    await expect(check("http://app.test/")).rejects.toMatchObject(refused);
+    await expect(check("http://mixed.test/")).rejects.toMatchObject(refused);
+    await expect(check("http://[::ffff:127.0.0.1]/")).rejects.toMatchObject(refused);
+    await expect(check("ftp://public.test/")).rejects.toMatchObject(refused);
+    await expect(check("http://none.test/")).rejects.toMatchObject(failed);
   });
 });

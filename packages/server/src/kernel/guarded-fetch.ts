@@ -108,6 +108,20 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
   };
 }
 
+/**
+ * Says before any call whether a URL may be called, by the rules of `createGuardedFetch`: throws
+ * EXTERNAL_ADDRESS_REFUSED, or EXTERNAL_NETWORK_ERROR when its name has no address now. The call itself checks again.
+ */
+export function createAddressCheck(options: GuardedFetchOptions): (url: string) => Promise<void> {
+  const resolve = options.resolve ?? ((hostname) => dnsLookup(hostname, { all: true }));
+  const allowed = new Set(options.allowPrivate.map((entry) => entry.toLowerCase()));
+  return async (url) => {
+    const parsed = parseUrl(url);
+    const timeout = AbortSignal.timeout(fetchLimits.timeoutMs);
+    await within(timeout, parsed, checkedAddresses(parsed, allowed, resolve));
+  };
+}
+
 interface Hop {
   readonly url: URL;
   readonly request: GuardedRequest;

@@ -77,6 +77,8 @@ export interface McpForm {
   readonly present?: (output: never) => unknown;
   /** Further one-verb names for the same operation. */
   readonly aliases?: readonly string[];
+  /** Further tools that gather it, under the action it has there. */
+  readonly also?: readonly { readonly tool: string; readonly action: string }[];
 }
 
 interface OperationBase<I extends z.ZodObject, O extends z.ZodType> {

@@ -50,15 +50,14 @@ export function buildCatalogue(operations: readonly AnyOperation[], tools: reado
   const offered = operations.filter((operation) => operation.mcp !== undefined);
   const infos = new Map<string, ToolInfo>();
   for (const tool of tools) if (!infos.has(tool.name)) infos.set(tool.name, tool);
-  const grouped = new Map<string, AnyOperation[]>();
-  for (const operation of offered) {
-    const tool = operation.mcp!.tool;
-    grouped.set(tool, [...(grouped.get(tool) ?? []), operation]);
+  const grouped = new Map<string, Place[]>();
+  for (const place of offered.flatMap(placesOf)) {
+    grouped.set(place.tool, [...(grouped.get(place.tool) ?? []), place]);
   }
   const merged: Offer[] = [...grouped].map(([name, members]) => ({
     name,
     info: infos.get(name),
-    forms: members.map((operation) => formOf(name, members, operation)),
+    forms: members.map((place) => formOf(members, place)),
   }));
   const verbs: Offer[] = offered.map((operation) => ({
     name: operation.name.replaceAll(".", "_"),
@@ -74,7 +73,9 @@ export function buildCatalogue(operations: readonly AnyOperation[], tools: reado
   );
   const described = aliases.filter((alias) => alias.info !== undefined);
   const byTool = (tool: string, action?: string) =>
-    offered.find((operation) => operation.mcp!.tool === tool && operation.mcp!.action === action);
+    offered.find((operation) =>
+      placesOf(operation).some((place) => place.tool === tool && place.action === action),
+    );
   return {
     merged: toolset([...merged, ...described], aliases, (tool, action) => {
       if (byTool(tool, action) === undefined) return null;
@@ -91,12 +92,23 @@ interface Offer {
   readonly forms: readonly ActionForm[];
 }
 
-function formOf(tool: string, members: readonly AnyOperation[], operation: AnyOperation): ActionForm {
-  const { action, rename } = operation.mcp!;
+/** A tool an operation stands in, and its action there. */
+interface Place {
+  readonly operation: AnyOperation;
+  readonly tool: string;
+  readonly action: string | undefined;
+}
+
+function placesOf(operation: AnyOperation): Place[] {
+  const { tool, action, also = [] } = operation.mcp!;
+  return [{ operation, tool, action }, ...also.map((place) => ({ operation, ...place }))];
+}
+
+function formOf(members: readonly Place[], { operation, tool, action }: Place): ActionForm {
   if (action === undefined && members.length > 1) {
     throw new Error(`${operation.name} shares the tool ${tool} and needs an action`);
   }
-  return actionForm(operation, action ?? null, rename);
+  return actionForm(operation, action ?? null, operation.mcp!.rename);
 }
 
 function toolset(offers: readonly Offer[], hidden: readonly Offer[], spell: Toolset["spell"]): Toolset {

@@ -1,6 +1,7 @@
 import type { Identity } from "../../engines/postgres/database.ts";
 import { userIdProblem, userOf } from "../../features/functions/service.ts";
 import type { Invocation } from "../../features/runtime/service.ts";
+import type { Proposer } from "../../features/substrate/service.ts";
 import { decideAccess } from "../../kernel/access.ts";
 import { type AmbitError, errors } from "../../kernel/errors.ts";
 import type { App } from "../../kernel/operation.ts";
@@ -21,6 +22,19 @@ export const ofClass = (appId: string, unit: string): Authority => ({
   loopDepth: 0,
   mayUseService: false,
 });
+
+/**
+ * Who proposes when user code writes to the substrate: the code itself, as an agent, whoever called it. It was deployed
+ * by a developer of the organisation, and no member answers for what it proposes: so it can never skip an approval, and
+ * any member with the right may decide. What a caller may make it propose is for the code to say. Pure.
+ */
+export function proposerOf({ kind, unit }: Pick<Authority, "kind" | "unit">, app: App): Proposer {
+  const what = kind === "functions" ? "function" : "class";
+  return {
+    ...{ kind: "agent", id: app.id, accountId: null, label: `${what} ${unit} of ${app.name}` },
+    ...{ sourceAppId: app.id, sourceRuleId: null },
+  };
+}
 
 /** Which role a statement asks for; undefined is the caller's own. */
 export type As = undefined | "anon" | "service" | { readonly user: string };

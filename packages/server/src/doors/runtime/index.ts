@@ -16,10 +16,13 @@ import { query } from "./data.ts";
 import { limits } from "./limits.ts";
 import { readPath } from "./path.ts";
 import { readQuestion } from "./question.ts";
+import { askSubstrate, type SubstrateDeps } from "./substrate.ts";
 
 export interface RuntimeDoorDeps extends CallDeps {
   readonly apps: Pick<AppsService, "find">;
   readonly data: DataService;
+  /** Absent: no app is linked to any substrate. */
+  readonly substrate?: SubstrateDeps;
   readonly clock: Clock;
   readonly log: Log;
   publicUrl(): string;
@@ -83,6 +86,13 @@ async function answer(
     }
     case "claim":
       return sendJson(response, await claim(deps.functions, authority, await readQuestion(request, hold)));
+    case "substrate": {
+      if (deps.substrate === undefined) throw errors.RESOURCE_NOT_FOUND();
+      const signal = goneSignal(response);
+      const question = await readQuestion(request, hold);
+      const asked = { app, authority, nowMs: deps.clock(), signal };
+      return sendJson(response, await askSubstrate(deps.substrate, asked, path.verb, question));
+    }
     case "function":
       return callFunction(deps, call, path.name, path.rest);
     case "actor":

@@ -1,7 +1,10 @@
+import { isSubstrateVerb, type SubstrateVerb } from "./substrate.ts";
+
 /** What a callback asks for. */
 export type CallbackPath =
   | { readonly kind: "query" }
   | { readonly kind: "claim" }
+  | { readonly kind: "substrate"; readonly verb: SubstrateVerb }
   | { readonly kind: "function"; readonly name: string; readonly rest: string }
   | {
       readonly kind: "actor";
@@ -11,6 +14,7 @@ export type CallbackPath =
       readonly path: string;
     };
 
+const SUBSTRATE = "/substrate/";
 const FUNCTION = /^\/fn\/([^/?]+)(.*)$/s;
 const ACTOR = /^\/do(\/([^/?]+)\/([^/?]+).*)$/s;
 
@@ -18,6 +22,10 @@ const ACTOR = /^\/do(\/([^/?]+)\/([^/?]+).*)$/s;
 export function readPath(url: string, method: string): CallbackPath | null {
   if (url === "/db/query") return method === "POST" ? { kind: "query" } : null;
   if (url === "/idempotency/claim") return method === "POST" ? { kind: "claim" } : null;
+  if (url.startsWith(SUBSTRATE)) {
+    const verb = url.slice(SUBSTRATE.length);
+    return method === "POST" && isSubstrateVerb(verb) ? { kind: "substrate", verb } : null;
+  }
   const named = FUNCTION.exec(url);
   if (named !== null) {
     const name = decoded(named[1]!);

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { App } from "../../kernel/operation.ts";
 import type { KeyPrincipal, Principal } from "../../kernel/principal.ts";
-import { type As, type Authority, decideData, ofClass } from "./authority.ts";
+import { type As, type Authority, decideData, ofClass, proposerOf } from "./authority.ts";
 import { callHeaders } from "./call-headers.ts";
 import { readPath } from "./path.ts";
 
@@ -73,10 +74,33 @@ describe("decideData", () => {
   });
 });
 
+describe("proposerOf", () => {
+  it("is the code, whoever called it, and never a person", () => {
+    const of = { ...app, name: "shop" } as App;
+    fc.assert(
+      fc.property(fc.constantFrom(anonymous, user, key(), key({ keyKind: "person" })), (principal) => {
+        expect(proposerOf(authority(principal), of)).toEqual({
+          ...{ kind: "agent", id: "app_a", accountId: null, label: "function f of shop" },
+          ...{ sourceAppId: "app_a", sourceRuleId: null },
+        });
+      }),
+    );
+    expect(proposerOf(ofClass("app_a", "room"), of).label).toBe("class room of shop");
+  });
+});
+
 describe("callbacks' paths and headers", () => {
   it("are read in one way", () => {
     expect(readPath("/db/query", "POST")).toEqual({ kind: "query" });
     expect(readPath("/db/query", "GET")).toBeNull();
+    expect(readPath("/substrate/memory/search", "POST")).toEqual({
+      kind: "substrate",
+      verb: "memory/search",
+    });
+    expect(readPath("/substrate/propose", "POST")).toEqual({ kind: "substrate", verb: "propose" });
+    for (const url of ["/substrate/propose?x", "/substrate/", "/substrate/toString", "/substrate/entities"])
+      expect(readPath(url, "POST")).toBeNull();
+    expect(readPath("/substrate/propose", "GET")).toBeNull();
     expect(readPath("/fn/a/b?c", "GET")).toEqual({ kind: "function", name: "a", rest: "/b?c" });
     expect(readPath("/do/chat-room/a%2Fb/x?y", "GET")).toEqual({
       ...{ kind: "actor", className: "chat-room", instance: "a/b", path: "/chat-room/a%2Fb/x?y" },

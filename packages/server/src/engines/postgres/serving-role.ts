@@ -70,15 +70,17 @@ const TAKE_OVER = `do $ambit$ declare statement text; begin
       where pubname like 'ambit\\_%'
     union all select format('grant %I to ${SERVING_ROLE} with admin option', rolname) from pg_roles
       where rolname in (${Object.values(POLICY_ROLES).map(quoteLiteral).join(", ")})
-        or rolname ~ '^app_[0-9a-z]{12}(_owner|_anon|_user|_service)?$'
-    union all select format('grant %I to ${SERVING_ROLE}', rolname) from pg_roles
-      where rolname ~ '^app_[0-9a-z]{12}_owner$'
+        and not pg_has_role('${SERVING_ROLE}', oid, 'member with admin option')
+    union all select format('grant %I to ${SERVING_ROLE} with admin option', r.rolname) from pg_roles r, pg_namespace n
+      where n.nspname ~ '^app_[0-9a-z]{12}$' and r.rolname ~ ('^' || n.nspname || '(_owner|_anon|_user|_service)?$')
+    union all select format('grant %I to ${SERVING_ROLE}', r.rolname) from pg_roles r, pg_namespace n
+      where n.nspname ~ '^app_[0-9a-z]{12}$' and r.rolname = n.nspname || '_owner'
     -- Only who granted something can take it back, when an app is dropped.
-    union all select format('revoke connect on database %I from %I', current_database(), rolname) from pg_roles
-      where rolname ~ '^app_[0-9a-z]{12}$'
+    union all select format('revoke connect on database %I from %I', current_database(), r.rolname)
+      from pg_roles r, pg_namespace n where n.nspname ~ '^app_[0-9a-z]{12}$' and r.rolname = n.nspname
     union all select 'set local role ${SERVING_ROLE}'
-    union all select format('grant connect on database %I to %I', current_database(), rolname) from pg_roles
-      where rolname ~ '^app_[0-9a-z]{12}$'
+    union all select format('grant connect on database %I to %I', current_database(), r.rolname)
+      from pg_roles r, pg_namespace n where n.nspname ~ '^app_[0-9a-z]{12}$' and r.rolname = n.nspname
     union all select 'reset role'
   loop
     execute statement;

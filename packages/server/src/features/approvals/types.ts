@@ -25,7 +25,10 @@ export interface ApprovalRequest {
   /** Why it waits. */
   readonly reason: string;
   readonly requester: Requester;
-  /** The exact arguments, shown in full to whoever decides. */
+  /**
+   * The exact arguments, shown in full to whoever decides; kept sealed. A text `capability`, or else `tool`, is what
+   * lists can be filtered by.
+   */
   readonly request: JsonObject;
   /** How many different people must approve; at least 1. */
   readonly approvers: number;
@@ -33,8 +36,10 @@ export interface ApprovalRequest {
   readonly expiresInMs?: number;
 }
 
-export type ApprovalKindName = "substrate_action" | "tool_call";
-export type ApprovalStatus = "pending" | "approved" | "rejected" | "expired" | "cancelled";
+export const APPROVAL_KINDS = ["substrate_action", "tool_call"] as const;
+export type ApprovalKindName = (typeof APPROVAL_KINDS)[number];
+export const APPROVAL_STATUSES = ["pending", "approved", "rejected", "expired", "cancelled"] as const;
+export type ApprovalStatus = (typeof APPROVAL_STATUSES)[number];
 
 export interface Approval extends ApprovalRequest {
   /** `apr_` and a ULID. */
@@ -50,6 +55,9 @@ export interface Approval extends ApprovalRequest {
   readonly failure: { readonly code: string; readonly message: string } | null;
 }
 
+/** An approval in a list: everything but what was asked for in full and what it gave. */
+export type ListedApproval = Omit<Approval, "request" | "result">;
+
 export interface ApprovalDecision {
   readonly decision: "approve" | "reject";
   readonly accountId: string;
@@ -58,14 +66,59 @@ export interface ApprovalDecision {
   readonly at: Date;
 }
 
+/** What an approval looks like to one caller now. */
+export interface ApprovalView {
+  readonly approval: Approval;
+  /** Null when it waits no more. */
+  readonly preview: JsonObject | null;
+  /** Names the preview in `decide`; null without one. */
+  readonly previewHash: string | null;
+  /** Whether the member who answers for the requester is kept from approving. */
+  readonly fourEyes: boolean;
+  /** How many members may decide at all. */
+  readonly deciders: number;
+  /** Why the caller can't; null when it can. */
+  readonly cannot: { readonly approve: string | null; readonly reject: string | null };
+  /** Addresses of the caller and of the accounts that have decided. */
+  readonly people: ReadonlyMap<string, string>;
+}
+
+/** Which approvals a list has. */
+export interface ApprovalFilter {
+  readonly status?: ApprovalStatus | undefined;
+  readonly kind?: ApprovalKindName | undefined;
+  /** Id of the key, app, rule or grant that asks, or of the account that answers for it. */
+  readonly requester?: string | undefined;
+  readonly capability?: string | undefined;
+  /** Only those older than this id. */
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+/** What an organisation decided about its inbox. */
+export interface ApprovalSettings {
+  /** Null: as soon as two members may decide. */
+  readonly fourEyes: boolean | null;
+  /** Null: 24 hours. */
+  readonly expiresAfterMs: number | null;
+  /** Null: every member who may decide. */
+  readonly notifyEmails: readonly string[] | null;
+}
+
 /** What a feature does with its approvals. Called inside the transaction in which the approval changes. */
 export interface ApprovalHandler {
   readonly kind: ApprovalKindName;
-  /** What approving now would change, computed by trying it (and undoing it); never a description. */
+  /**
+   * What approving now would change, computed by trying it (and undoing it); never a description. While nothing has
+   * changed, two previews are equal but for ids with a ULID and ISO times made while they were computed. `changes` with
+   * `{before, after}` in each are shown as a table. An AmbitError thrown here is shown as `{problem}`.
+   */
   preview(approval: Approval): Promise<JsonObject>;
   /**
-   * The last needed approval was given: do it. An AmbitError thrown here undoes what was done here (not the decision);
-   * then `failed` is called in the same transaction.
+   * The last needed approval was given: do it. An AmbitError thrown here, or a constraint of the database, undoes what
+   * was done here (not the decision); then `failed` is called in the same transaction. Anything else undoes the decision
+   * too: nothing has happened, and it can be decided again. The approval's row is locked before anything of the
+   * handler's: lock in this order wherever both are needed.
    */
   approved(tx: Transaction, approval: Approval, by: ApprovalDecision): Promise<Json>;
   failed(tx: Transaction, approval: Approval, error: AmbitError): Promise<void>;

@@ -5,7 +5,7 @@ import { type AnyOperation, type AuditShape, appOperation } from "../../kernel/o
 import { sealAppVariable } from "./environment.ts";
 import { appErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
-import { presentApp } from "./operations.ts";
+import { presentApp, type SubstrateLinksOf } from "./operations.ts";
 import type { AppsService } from "./service.ts";
 import type { AppPatch, AppRow } from "./store.ts";
 
@@ -69,7 +69,7 @@ const origin = z
 export function configOperations(
   platform: Platform,
   service: AppsService,
-  now: () => number,
+  linksOf: SubstrateLinksOf,
 ): AnyOperation[] {
   return [
     appOperation({
@@ -86,7 +86,7 @@ export function configOperations(
       async run({ app }) {
         const row = await service.config(app.id);
         return {
-          ...presentApp(row),
+          ...presentApp(row, (await linksOf([app.id])).get(app.id)),
           allowed_origins: row.allowed_origins,
           storage_config: row.storage_config,
           jwt_config: row.jwt_config,
@@ -145,7 +145,7 @@ export function configOperations(
       input: z.object({ paused: z.boolean(), reason: z.string().max(500).optional() }),
       patch: (input, app) =>
         input.paused
-          ? { paused_at: app.paused_at ?? new Date(now()), paused_reason: input.reason ?? null }
+          ? { paused_at: app.paused_at ?? new Date(platform.clock()), paused_reason: input.reason ?? null }
           : { paused_at: null, paused_reason: null },
       shown: (app) => ({
         paused: app.paused_at !== null,
@@ -177,11 +177,11 @@ export function configOperations(
       }),
       shown: (app) => ({ storage_config: app.storage_config }),
     }),
-    ...envOperations(platform, service, now),
+    ...envOperations(platform, service),
   ];
 }
 
-function envOperations({ secrets }: Platform, service: AppsService, now: () => number): AnyOperation[] {
+function envOperations({ secrets, clock }: Platform, service: AppsService): AnyOperation[] {
   return [
     appOperation({
       name: "apps.get_env",
@@ -233,7 +233,7 @@ function envOperations({ secrets }: Platform, service: AppsService, now: () => n
             else next[name] = sealAppVariable(secrets, app.id, name, value);
           }
           if (Object.keys(next).length > limits.envVariables) throw appErrors.QUOTA_ENV_LIMIT();
-          return { env: next, env_updated_at: new Date(now()) };
+          return { env: next, env_updated_at: new Date(clock()) };
         });
         return { updatedKeys: Object.keys(input.env), invalidated: { functions: [], count: 0 } };
       },

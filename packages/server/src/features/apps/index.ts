@@ -2,17 +2,20 @@ import type { Platform } from "../../engines/platform.ts";
 import type { Feature } from "../../kernel/operation.ts";
 import { configOperations } from "./config-operations.ts";
 import { appErrors } from "./errors.ts";
-import { lifecycleOperations } from "./operations.ts";
+import { lifecycleOperations, type SubstrateLinksOf } from "./operations.ts";
 import { type AppsService, createAppsService } from "./service.ts";
 
-/** Apps: their life and their settings. */
-export function createApps(platform: Platform): { feature: Feature; service: AppsService } {
+/** Apps: their life and their settings. `linksOf` tells which of them use the substrate. */
+export function createApps(
+  platform: Platform,
+  linksOf: SubstrateLinksOf,
+): { feature: Feature; service: AppsService } {
   const service = createAppsService(platform);
   const feature: Feature = {
     name: "apps",
     operations: [
-      ...lifecycleOperations(platform, service),
-      ...configOperations(platform, service, platform.clock),
+      ...lifecycleOperations(platform, service, linksOf),
+      ...configOperations(platform, service, linksOf),
     ],
     errors: appErrors.entries,
     tools: [

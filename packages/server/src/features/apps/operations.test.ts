@@ -3,7 +3,9 @@ import type { Platform } from "../../engines/platform.ts";
 import { lifecycleOperations } from "./operations.ts";
 import type { AppsService } from "./service.ts";
 
-const init = lifecycleOperations({} as Platform, {} as AppsService).find(({ name }) => name === "apps.init")!;
+const init = lifecycleOperations({} as Platform, {} as AppsService, async () => new Map()).find(
+  ({ name }) => name === "apps.init",
+)!;
 const nameOf = (name: string): string | undefined => init.input.safeParse({ name }).data?.name;
 
 it("makes a name of what people write", () => {

@@ -36,8 +36,17 @@ const listed = z.object({
   organization_id: z.string(),
 });
 
+/** How an app uses its organisation's substrate. */
+export interface SubstrateLink {
+  readonly organization_id: string;
+  readonly mirror_users: boolean;
+}
+
+/** The links of those of these apps that have one. */
+export type SubstrateLinksOf = (appIds: readonly string[]) => Promise<ReadonlyMap<string, SubstrateLink>>;
+
 /** An app as listings show it. */
-export const presentApp = (row: AppRow): z.infer<typeof listed> => ({
+export const presentApp = (row: AppRow, link?: SubstrateLink): z.infer<typeof listed> => ({
   id: row.id,
   name: row.name,
   subdomain: row.subdomain,
@@ -51,8 +60,8 @@ export const presentApp = (row: AppRow): z.infer<typeof listed> => ({
   listed: row.listed,
   template_source_app_id: null,
   fork_count: 0,
-  substrate_organization_id: null,
-  substrate_autopropagate: false,
+  substrate_organization_id: link?.organization_id ?? null,
+  substrate_autopropagate: link?.mirror_users ?? false,
   created_at: row.created_at.toISOString(),
   organization_id: row.organization_id,
 });
@@ -82,7 +91,11 @@ const AFTER_INIT: NextAction[] = [
   },
 ];
 
-export function lifecycleOperations(platform: Platform, service: AppsService): AnyOperation[] {
+export function lifecycleOperations(
+  platform: Platform,
+  service: AppsService,
+  linksOf: SubstrateLinksOf,
+): AnyOperation[] {
   return [
     platformOperation({
       name: "apps.init",
@@ -172,8 +185,9 @@ export function lifecycleOperations(platform: Platform, service: AppsService): A
       mcp: { tool: "manage_app", action: "list", aliases: ["list_apps"] },
       async run(call) {
         const { scopes, organizationId } = keyOf(call);
-        const rows = await service.list(organizationId);
-        return { apps: rows.filter((row) => scopesReachApp(scopes, row.id)).map(presentApp) };
+        const rows = (await service.list(organizationId)).filter((row) => scopesReachApp(scopes, row.id));
+        const links = await linksOf(rows.map((row) => row.id));
+        return { apps: rows.map((row) => presentApp(row, links.get(row.id))) };
       },
     }),
     appOperation({

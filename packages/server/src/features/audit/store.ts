@@ -13,11 +13,12 @@ export interface AuditFilter {
   readonly to?: string | undefined;
 }
 
-export async function insertEntry(db: Queryable, entry: AuditEntry): Promise<void> {
-  await db.query(
+/** Returns the id of the new row. */
+export async function insertEntry(db: Queryable, entry: AuditEntry): Promise<string> {
+  const [row] = await db.query<{ id: string }>(
     `insert into ambit.audit_log (app_id, organization_id, category, event_type, action, resource_type, resource_id,
        actor_type, actor_id, event_data, ip_address, user_agent, success, error_message, correlation_id)
-     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)`,
+     values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15) returning id`,
     [
       entry.appId,
       entry.organizationId,
@@ -36,6 +37,7 @@ export async function insertEntry(db: Queryable, entry: AuditEntry): Promise<voi
       entry.requestId,
     ],
   );
+  return row!.id;
 }
 
 const COLUMNS = ["category", "event_type", "action", "resource_type", "resource_id", "actor_id"] as const;

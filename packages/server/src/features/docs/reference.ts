@@ -22,7 +22,8 @@ export function describeOperation(operation: AnyOperation, errors: ErrorEntries)
     const action = mcp.action === undefined ? "" : ` action \`${mcp.action}\``;
     const aliases =
       mcp.aliases === undefined ? "" : ` (also ${mcp.aliases.map((name) => `\`${name}\``).join(", ")})`;
-    lines.push(`- MCP: \`${mcp.tool}\`${action}${aliases}`);
+    const others = (mcp.also ?? []).map((place) => `, \`${place.tool}\` action \`${place.action}\``);
+    lines.push(`- MCP: \`${mcp.tool}\`${action}${others.join("")}${aliases}`);
   }
   lines.push(`- Risk: ${operation.risk}${operation.idempotent ? ", may be repeated" : ""}`);
   const caller = operation.right === "public" ? "anyone" : `right to ${operation.right}`;

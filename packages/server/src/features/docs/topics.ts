@@ -39,7 +39,10 @@ const MEMBERS: Partial<Record<Topic, readonly string[]>> = {
   ai: ["agents"],
   platform: ["apps", "audit", "keys", "organizations", "operations", "backup", "security"],
   schema: ["migrations", "rls", "row-level-security"],
-  substrate: ["approvals", "ledger"],
+  substrate: [
+    ...["approvals", "ledger", "outbox", "snapshots", "attention_rules", "attention-rules"],
+    ...["substrate_stream", "substrate-stream", "substrate_export"],
+  ],
 };
 
 /** The topic of a feature or guide; `fallback` for names no topic claims. */

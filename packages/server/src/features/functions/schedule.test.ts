@@ -40,6 +40,7 @@ describe("decideDue", () => {
   it("does not count through years of minutes", () => {
     const due = decideDue(utc("* * * * *"), 0, at("2026-01-01T00:00:30Z"));
     expect(due.missed).toBe(limits.missedRuns);
+    expect(due.scheduledMs).toBe(at("2026-01-01T00:00:00Z"));
     expect(due.nextMs).toBe(at("2026-01-01T00:01:00Z"));
   });
 
@@ -54,7 +55,8 @@ describe("decideDue", () => {
         expect(scheduledMs).toBeGreaterThanOrEqual(due);
         expect(scheduledMs).toBeLessThanOrEqual(now);
         expect(nextMs).toBeGreaterThan(now);
-        if (missed < limits.missedRuns) expect(nextRun(schedule, scheduledMs)).toBe(nextMs);
+        expect(missed).toBeLessThanOrEqual(limits.missedRuns);
+        expect(nextRun(schedule, scheduledMs)).toBe(nextMs);
       }),
       { numRuns: 30 },
     );

@@ -8,4 +8,6 @@ export const limits = {
   lifeDays: 3650,
   /** How often `last_used_at` is written for one key. */
   lastUsedEveryMs: 60_000,
+  /** How long a key's name is served from memory. */
+  nameCacheMs: 3_600_000,
 } as const;

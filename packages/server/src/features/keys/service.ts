@@ -3,7 +3,7 @@ import type { Queryable } from "../../engines/postgres/database.ts";
 import { createLookup } from "../../kernel/cache.ts";
 import { errors } from "../../kernel/errors.ts";
 import { newSecret, newUuid, sha256Hex } from "../../kernel/ids.ts";
-import type { KeyKind, KeyPrincipal } from "../../kernel/principal.ts";
+import type { KeyKind, KeyPrincipal, Role } from "../../kernel/principal.ts";
 import { keyErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import * as store from "./store.ts";
@@ -22,6 +22,13 @@ export interface KeyOrder {
 export interface KeysService {
   /** The principal behind a `bb_sk_…` or `bb_sub_…` token, or null. A revocation shows within a second. */
   resolve(token: string): Promise<KeyPrincipal | null>;
+  /**
+   * The principal behind a key's id as it is this moment, with its member's role of today; null when the key is
+   * unknown, revoked or expired. Asks the database each time.
+   */
+  byId(keyId: string): Promise<KeyPrincipal | null>;
+  /** What a key is called, for people to read, live or not; null when there is none. Kept in memory: a name is for ever. */
+  nameOf(keyId: string): Promise<string | null>;
   /** Makes a key; the clear text is in the answer and nowhere else. */
   mint(db: Queryable, order: KeyOrder): Promise<{ key: string } & store.KeyRow>;
   /** Live keys: the account's own, or the whole organisation's with `accountId` null. */
@@ -35,6 +42,7 @@ export interface KeysService {
 
 export function createKeysService({ database, clock, log }: Platform): KeysService {
   const byHash = createLookup((hash) => load(database, hash));
+  const names = createLookup((id) => store.selectName(database, id), { maxAgeMs: limits.nameCacheMs });
   const touchedAtMs = new Map<string, number>();
   const listeners = new Set<(keyId: string) => void>();
   const touch = (id: string) => {
@@ -51,6 +59,13 @@ export function createKeysService({ database, clock, log }: Platform): KeysServi
       touch(principal.keyId);
       return principal;
     },
+    async byId(keyId) {
+      const row = await store.selectById(database, keyId);
+      const principal = row === null ? null : principalOf(row);
+      if (principal?.expiresAtMs != null && principal.expiresAtMs <= clock()) return null;
+      return principal;
+    },
+    nameOf: (keyId) => names.get(keyId),
     async mint(db, order) {
       const owned = await store.selectKeys(db, order.organizationId, order.accountId);
       if (owned.length >= limits.keysPerAccount) throw keyErrors.QUOTA_KEYS();
@@ -84,7 +99,10 @@ export function createKeysService({ database, clock, log }: Platform): KeysServi
 
 async function load(database: Queryable, hash: string): Promise<KeyPrincipal | null> {
   const row = await store.selectByHash(database, hash);
-  if (row === null) return null;
+  return row === null ? null : principalOf(row);
+}
+
+function principalOf(row: store.KeyRow & { role: Role }): KeyPrincipal {
   return {
     kind: "key",
     keyId: row.id,

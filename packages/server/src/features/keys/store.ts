@@ -58,6 +58,22 @@ export async function selectByHash(db: Queryable, hash: string): Promise<(KeyRow
   return row ?? null;
 }
 
+/** The live key with this id and its member's role. */
+export async function selectById(db: Queryable, id: string): Promise<(KeyRow & { role: Role }) | null> {
+  const [row] = await db.query<KeyRow & { role: Role }>(
+    `select ${COLUMNS}, m.role from ambit.api_keys k
+     join ambit.members m using (organization_id, account_id) where k.id = $1 and k.revoked_at is null`,
+    [id],
+  );
+  return row ?? null;
+}
+
+/** What a key is called, live or not. */
+export async function selectName(db: Queryable, id: string): Promise<string | null> {
+  const [row] = await db.query<{ name: string }>("select name from ambit.api_keys where id = $1", [id]);
+  return row?.name ?? null;
+}
+
 /** Live keys of an organisation, newest first; of one account only when `accountId` is given. */
 export function selectKeys(
   db: Queryable,

@@ -8,6 +8,8 @@ import * as store from "./store.ts";
 export interface Delivery {
   /** There is something new to send. */
   wake(): void;
+  /** There will be, once the transaction that is about to commit has. */
+  wakeSoon(): void;
   start(): void;
   /** Finishes the mail under way; what waits stays in the database. */
   stop(): Promise<void>;
@@ -52,7 +54,10 @@ export function createDelivery(
         return;
       }
       given.inc();
-      log.error({ mail: row.id, app: row.app_id, kind: row.kind, err: error }, "mail was given up");
+      log.error(
+        { mail: row.id, app: row.app_id, organization: row.organization_id, kind: row.kind, err: error },
+        "mail was given up",
+      );
     }
     await store.deleteMail(database, row.id);
   };
@@ -73,6 +78,7 @@ export function createDelivery(
   };
   return {
     wake,
+    wakeSoon: () => void setTimeout(() => stopped || wake(), limits.afterCommitMs).unref(),
     start() {
       timer = setInterval(wake, limits.pollMs);
       timer.unref();

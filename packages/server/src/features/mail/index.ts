@@ -4,7 +4,7 @@ import { mailErrors } from "./errors.ts";
 import { mailOperations } from "./operations.ts";
 import { createMailService, type MailService } from "./service.ts";
 
-/** Mail of apps to their users: through SMTP, or into an outbox their developers can read. */
+/** Mail of apps to their users and of organisations to their members: through SMTP, or into an outbox to be read. */
 export function createMail(platform: Platform): { feature: Feature; service: MailService } {
   const service = createMailService(platform);
   const feature: Feature = {

@@ -1,6 +1,8 @@
 import type { AddressInfo } from "node:net";
 import { createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newUuid } from "../../kernel/ids.ts";
+import { Metrics } from "../../kernel/metrics.ts";
 import { type TestPlatform, testPlatform } from "../../testing/platform.ts";
 import { createMailService } from "./service.ts";
 
@@ -39,6 +41,67 @@ describe("outbox without SMTP", () => {
     now += 8 * 24 * 3_600_000;
     await service.send({ appId: app.id, to: "new@example.com", ...letter });
     expect((await service.outbox(app.id, null, 10)).map(({ to }) => to)).toEqual(["new@example.com"]);
+  });
+});
+
+describe("mail of an organisation to its members", () => {
+  const to = (organizationId: string, name: string) => ({
+    organizationId,
+    to: `${name}@example.com`,
+    kind: "approval_requested",
+    subject: "Something waits",
+    text: "for a decision",
+  });
+
+  it("is there exactly when the transaction is, sealed, apart from apps' mail and other organisations'", async () => {
+    const { platform, organizationId } = test;
+    const service = createMailService(platform);
+    const send = (names: string[], thenFail = false) =>
+      platform.database.transaction(async (tx) => {
+        await service.sendWith(
+          tx,
+          names.map((name) => to(organizationId, name)),
+        );
+        if (thenFail) throw new Error("undone");
+      });
+    await send(["Ada", "bob"]);
+    await expect(send(["never"], true)).rejects.toThrow("undone");
+    const mails = await service.organizationOutbox(organizationId, null, 10);
+    expect(mails.map((mail) => [mail.to, mail.subject, mail.text])).toEqual([
+      ["bob@example.com", "Something waits", "for a decision"],
+      ["Ada@example.com", "Something waits", "for a decision"],
+    ]);
+    expect(await service.organizationOutbox(organizationId, "ada@example.com", 10)).toHaveLength(1);
+    const other = newUuid();
+    await platform.database.query("insert into ambit.organizations (id, name) values ($1, 'Other')", [other]);
+    expect(await service.organizationOutbox(other, null, 10)).toEqual([]);
+    const app = await test.createApp();
+    expect(await service.outbox(app.id, null, 10)).toEqual([]);
+    const rows = await platform.database.query("select * from ambit.mails where organization_id = $1", [
+      organizationId,
+    ]);
+    expect(JSON.stringify(rows)).not.toContain("for a decision");
+    for (let i = 0; i < 21; i++) await send(Array.from({ length: 10 }, (_, each) => `n${each}`));
+    expect(await service.organizationOutbox(organizationId, null, 1_000)).toHaveLength(200);
+  });
+
+  it("leaves by SMTP once the transaction has committed", async () => {
+    const smtp = await smtpServer(() => "250 ok");
+    const config = { ...test.platform.config, smtpUrl: smtp.url };
+    const service = createMailService({ ...test.platform, config, metrics: new Metrics() });
+    try {
+      await test.platform.database.transaction((tx) =>
+        service.sendWith(tx, [to(test.organizationId, "carol")]),
+      );
+      await waitFor(async () => smtp.taken.length === 1);
+      expect(smtp.taken[0]).toMatch(/^To: carol@example.com$/m);
+      await expect(service.organizationOutbox(test.organizationId, null, 1)).rejects.toMatchObject({
+        code: "MAIL_OUTBOX_OFF",
+      });
+    } finally {
+      await service.stop();
+      await new Promise<void>((resolve) => void smtp.server.close(() => resolve()));
+    }
   });
 });
 

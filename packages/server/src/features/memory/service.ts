@@ -1,19 +1,18 @@
 import type { Queryable, Transaction } from "../../engines/postgres/database.ts";
 import type { JsonObject } from "../ledger/service.ts";
-import type {
-  MemoryOutcome,
-  MemoryReader,
-  MemoryRecord,
-  MemoryWork,
-  Principle,
-  RecordKind,
-} from "./types.ts";
+import type { MemoryReads } from "./read/reads.ts";
+import type { MemoryOutcome, MemoryWork, Principle } from "./types.ts";
 
+export type { MemoryReads } from "./read/reads.ts";
 export type * from "./types.ts";
 
 /** A way to write the memory; what `propose_action` calls a capability. */
 export interface MemoryCapability {
   readonly name: string;
+  /** One sentence for whoever chooses between capabilities. */
+  readonly summary: string;
+  /** JSON Schema of what a payload may hold. */
+  readonly payloadSchema: JsonObject;
   /** Checks a payload; throws VALIDATION_INVALID_SCHEMA with every problem and gives back the payload as it is stored. */
   parse(payload: JsonObject): JsonObject;
 }
@@ -26,17 +25,24 @@ export interface RevertBlocker {
   readonly reason: string;
 }
 
-export interface MemoryService {
+export interface MemoryService extends MemoryReads {
   /** Every capability that writes the memory, by name. */
   readonly capabilities: ReadonlyMap<string, MemoryCapability>;
-  /** Does what the capability says; throws AmbitError for what can't be done (unknown ids, stale lock, ambiguous keys). */
+  /**
+   * Does what the capability says; throws AmbitError for what can't be done (unknown ids, stale lock, ambiguous keys).
+   * What it throws leaves work half done in `tx`: roll back, at least to a savepoint.
+   */
   execute(tx: Transaction, work: MemoryWork, capability: string, payload: JsonObject): Promise<MemoryOutcome>;
   /**
    * Puts back what an action changed: deleted records come back under their ids, references and aliases included.
-   * Throws REVERT_BLOCKED with `details.blockers` when later actions built on it.
+   * Throws REVERT_BLOCKED with `details.blockers` when later actions built on it. An action that changed nothing is
+   * undone by changing nothing.
    */
   revert(tx: Transaction, work: MemoryWork, targetActionId: string): Promise<MemoryOutcome>;
-  /** The order in which these actions can be undone, and what stands in the way of the others. Changes nothing. */
+  /**
+   * The order in which these actions can be undone, and what stands in the way of the others. Changes nothing. Actions
+   * the memory has nothing of count as done nothing and can always be undone.
+   */
   planRevert(
     db: Queryable,
     organizationId: string,
@@ -44,24 +50,13 @@ export interface MemoryService {
   ): Promise<{ order: string[]; blocked: { action_id: string; blockers: RevertBlocker[] }[] }>;
   /** Principles in force. */
   principles(db: Queryable, organizationId: string): Promise<Principle[]>;
-  /** Records of one kind as lists show them, newest change first; `before` is the last row's cursor. */
-  list(
-    reader: MemoryReader,
-    filter: {
-      readonly kinds: readonly RecordKind[];
-      readonly subtype?: string | undefined;
-      readonly status?: string | undefined;
-      readonly entityId?: string | undefined;
-      readonly limit: number;
-      readonly before?: string | undefined;
-      readonly asOf?: Date | null;
-    },
-  ): Promise<{ records: MemoryRecord[]; nextBefore: string | null }>;
-  /** Numbers a daily snapshot keeps: `entity_count`, `decision_count`, `decision_count_24h`, … per kind. */
-  counts(db: Queryable, organizationId: string, nowMs: number): Promise<JsonObject>;
-  /** One record, aliases resolved; null when there is none the reader may see. `asOf`: as it was known then. */
-  get(reader: MemoryReader, id: string, asOf?: Date | null): Promise<MemoryRecord | null>;
-  /** Erases values of a record everywhere they are kept, history included; `fields` null erases all of them. */
+  /** The actions that wrote a record, or an entity merged into it; in the order of their ids. */
+  actionsOf(db: Queryable, organizationId: string, recordId: string): Promise<string[]>;
+  /**
+   * Erases values of a record everywhere the memory keeps them, history included, and those of entities merged into it;
+   * `fields` null erases all of them. What was erased is marked in `data.erased` as `{<field>: true}`. Returns the
+   * number of rows that lost something.
+   */
   erase(
     tx: Transaction,
     organizationId: string,

@@ -1,5 +1,6 @@
 import type { Platform } from "../../engines/platform.ts";
 import type { Queryable } from "../../engines/postgres/database.ts";
+import { type Right, rolesWith } from "../../kernel/access.ts";
 import { errors } from "../../kernel/errors.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import type { KeyPrincipal, Role } from "../../kernel/principal.ts";
@@ -35,6 +36,10 @@ export interface OrganizationsService {
   get(id: string): Promise<store.OrganizationRow>;
   rename(id: string, name: string): Promise<store.OrganizationRow>;
   members(id: string): Promise<store.MemberRow[]>;
+  /** The members whose role includes the right, as `db` sees them: a transaction, or the database. */
+  membersWith(db: Queryable, id: string, right: Right): Promise<store.MemberRow[]>;
+  /** The addresses of accounts, for people to read; members of long ago too, unknown accounts are left out. */
+  addresses(db: Queryable, accountIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   addMember(
     id: string,
     actorRole: Role,
@@ -79,6 +84,12 @@ export function createOrganizationsService({ database }: Platform, keys: KeysSer
     get: async (id) => found(await store.selectOrganization(database, id)),
     rename: async (id, name) => found(await store.updateOrganization(database, id, name)),
     members: (id) => store.selectMembers(database, id),
+    membersWith: (db, id, right) => store.selectMembersIn(db, id, rolesWith(right)),
+    async addresses(db, accountIds) {
+      if (accountIds.length === 0) return new Map();
+      const rows = await store.selectAddresses(db, [...new Set(accountIds)]);
+      return new Map(rows.map(({ id, email }) => [id, email]));
+    },
     addMember: (id, actorRole, member) =>
       database.transaction((tx) => addMember(tx, keys, id, actorRole, member)),
     changeRole: (id, actorRole, accountId, role) => change(id, actorRole, accountId, role),

@@ -100,6 +100,27 @@ export function selectMembers(db: Queryable, organizationId: string): Promise<Me
   );
 }
 
+/** Those of the organisation's members who have one of the roles. */
+export function selectMembersIn(
+  db: Queryable,
+  organizationId: string,
+  roles: readonly Role[],
+): Promise<MemberRow[]> {
+  return db.query<MemberRow>(
+    `select m.account_id, a.email, a.display_name, m.role, m.created_at from ambit.members m
+     join ambit.accounts a on a.id = m.account_id
+     where m.organization_id = $1 and m.role = any($2) order by m.created_at, m.account_id`,
+    [organizationId, roles],
+  );
+}
+
+export function selectAddresses(
+  db: Queryable,
+  accountIds: readonly string[],
+): Promise<{ id: string; email: string }[]> {
+  return db.query("select id, email from ambit.accounts where id = any($1)", [accountIds]);
+}
+
 /** The organisation's members, locked against each other's changes until the transaction ends. */
 export async function lockMembers(db: Queryable, organizationId: string): Promise<Map<string, Role>> {
   const rows = await db.query<{ account_id: string; role: Role }>(

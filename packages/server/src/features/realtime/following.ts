@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Platform } from "../../engines/platform.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import { loadViews } from "./catalog.ts";
+import { Followers, type LogFollower } from "./followers.ts";
 import { Hub, type HubPorts } from "./hub.ts";
 import { SqlJudge } from "./judge.ts";
 import { limits } from "./limits.ts";
@@ -18,6 +19,7 @@ export interface Following {
   readonly reader: Reader;
   onSessionEnded(listener: (sessionId: string) => void): void;
   onGap(listener: () => void): void;
+  follow(follower: LogFollower): void;
   /** Waits, not for long, until this node has taken over what was committed. Other nodes follow by themselves. */
   caughtUp(): Promise<void>;
   start(): Promise<void>;
@@ -28,6 +30,7 @@ export function followLog(platform: Platform, metrics: RealtimeMetrics): Followi
   const { database, log } = platform;
   const sessionListeners = new Set<(sessionId: string) => void>();
   const gapListeners = new Set<() => void>();
+  const followers = new Followers(log);
   const snapshot = () => store.readSnapshot(database);
   const mender = new Mender({ mend: (appId) => mendTables(database, appId), snapshot, log });
   const mendAll = async () => {
@@ -45,9 +48,15 @@ export function followLog(platform: Platform, metrics: RealtimeMetrics): Followi
     database,
     log,
     nodeId,
-    onTransaction: (transaction) => hub.accept(transaction),
+    publications: () => followers.publications,
+    prepare: () => followers.prepare(),
+    onTransaction(transaction) {
+      hub.accept(transaction);
+      followers.accept(transaction);
+    },
     onGap() {
       hub.reset("stream_lost");
+      followers.gap();
       mendAll().catch((error) => log.warn({ err: error }, "realtime: tables could not be looked over"));
       for (const listener of gapListeners) listener();
     },
@@ -58,6 +67,7 @@ export function followLog(platform: Platform, metrics: RealtimeMetrics): Followi
     reader,
     onSessionEnded: (listener) => void sessionListeners.add(listener),
     onGap: (listener) => void gapListeners.add(listener),
+    follow: (follower) => followers.add(follower),
     async caughtUp() {
       if (!reader.streaming) return;
       const giveUp = sleep(limits.catchUpMs, undefined, { ref: false });

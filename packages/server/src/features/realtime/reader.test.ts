@@ -16,6 +16,8 @@ function newReader(): Reader {
     database,
     log,
     nodeId: newUuid().replaceAll("-", "").slice(0, 12),
+    publications: () => [],
+    prepare: async () => {},
     onTransaction: async () => {},
     onStreaming: () => {},
     onGap: () => {},

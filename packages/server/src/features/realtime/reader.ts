@@ -16,6 +16,10 @@ export interface ReaderOptions {
   readonly log: Log;
   /** Names this run of the process; a slot of its own goes with it. */
   readonly nodeId: string;
+  /** Further publications to read, asked for each time the stream is opened. */
+  publications(): readonly string[];
+  /** Makes them where they are missing; before each slot, which sees no publication that came after it. */
+  prepare(): Promise<void>;
   onTransaction(transaction: Transaction): void;
   /** Changes were lost; from here on everything is read again. */
   onGap(): void;
@@ -102,6 +106,7 @@ export class Reader {
   async #makeSlot(): Promise<void> {
     const { database } = this.#options;
     await ensurePublications(database);
+    await this.#options.prepare();
     await this.#heartbeat();
     await this.#sweep();
     await this.#dropOwnSlot();
@@ -123,11 +128,11 @@ export class Reader {
   }
 
   #read(): ChangeStream {
-    const { database, log, onTransaction, onStreaming, onGap } = this.#options;
+    const { database, log, publications, onTransaction, onStreaming, onGap } = this.#options;
     return openChangeStream({
       connection: database.target,
       slot: this.#slot,
-      publications: Object.keys(DEFINITIONS),
+      publications: [...Object.keys(DEFINITIONS), ...publications()],
       onTransaction,
       onStatus: (state) => {
         onStreaming(state === "streaming");

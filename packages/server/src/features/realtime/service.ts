@@ -2,12 +2,16 @@ import type { Platform } from "../../engines/platform.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import { Connection, type ConnectionPorts, type Transport } from "./connection.ts";
 import { isCaptured } from "./drift.ts";
+import type { LogFollower } from "./followers.ts";
 import { followLog } from "./following.ts";
 import { realtimeMetrics } from "./metrics.ts";
 import { Presence } from "./presence.ts";
 import * as store from "./store.ts";
 import type { Viewer } from "./subscriptions.ts";
 import { disableTable, type EnabledTable, enableTables } from "./tables.ts";
+
+export type { LogFollower } from "./followers.ts";
+export { placeOf } from "./frames.ts";
 
 /** A table whose changes are broadcast, as `get` shows it. */
 export interface ConfiguredTable {
@@ -33,6 +37,8 @@ export interface RealtimeService {
   onSessionEnded(listener: (sessionId: string) => void): void;
   /** Called when such news may have been missed. */
   onGap(listener: () => void): void;
+  /** Has `follower` read this node's log too; to be called before `start`. */
+  follow(follower: LogFollower): void;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -75,6 +81,7 @@ export function createRealtimeService(platform: Platform, onEvent: EventHandler)
     },
     onSessionEnded: following.onSessionEnded,
     onGap: following.onGap,
+    follow: following.follow,
     start: following.start,
     stop: following.stop,
   };

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Platform } from "../../../engines/platform.ts";
 import { migrate } from "../../../engines/postgres/migrate.ts";
 import { createData } from "../../../features/data/index.ts";
 import { createDurableObjects } from "../../../features/durable-objects/index.ts";
@@ -18,6 +19,7 @@ import { type TestPlatform, testPlatform } from "../../../testing/platform.ts";
 import { createHttpServer } from "../../http/server.ts";
 import type { ResolvePrincipal } from "../../principal.ts";
 import { attachRuntimeDoor } from "../../runtime/index.ts";
+import type { SubstrateDeps } from "../../runtime/substrate.ts";
 import { createFunctionLanes } from "../index.ts";
 
 const migrations = (feature: string) => ({
@@ -43,7 +45,10 @@ export interface Stage extends Omit<TestPlatform, "stop"> {
 
 type DeployOrder = Parameters<FunctionsService["deploy"]>[1];
 
-export async function functionsStage(): Promise<Stage> {
+/** `substrateOf` makes what code reaches as the substrate; without it there is none. */
+export async function functionsStage(
+  substrateOf?: (world: TestPlatform, platform: Platform) => SubstrateDeps,
+): Promise<Stage> {
   const world = await testPlatform();
   const known = new Set(MIGRATIONS.map(({ feature }) => feature));
   await migrate(
@@ -69,6 +74,7 @@ export async function functionsStage(): Promise<Stage> {
     log: platform.log,
     publicUrl: platform.publicUrl,
     hostOf: (app) => `${app.subdomain}.localhost:4000`,
+    ...(substrateOf === undefined ? {} : { substrate: substrateOf(world, platform) }),
   });
   const callers = new Map<string, Principal>();
   const resolvePrincipal: ResolvePrincipal = async (authorization) => {

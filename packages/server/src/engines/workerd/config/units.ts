@@ -19,12 +19,14 @@ const ACTOR_MODULES: readonly WorkerModule[] = [
   "log-text.js",
   "render-value.js",
   "storage-limits.js",
+  "substrate.js",
 ];
 const FUNCTION_MODULES: readonly WorkerModule[] = [
   "callbacks.js",
   "function.js",
   "function-context.js",
   "log-text.js",
+  "substrate.js",
 ];
 
 /** The service of one class, answering on its own socket: its own isolate, its own storage directory. */

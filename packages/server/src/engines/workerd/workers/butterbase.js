@@ -1,9 +1,10 @@
 import { invokeUnit, targetOf } from "./callbacks.js";
+import { substrateOf } from "./substrate.js";
 import { token } from "./unit.js";
 
 /**
- * `butterbase.ctx(request, env, state)` for classes: who calls, and the way to functions and other instances. Without
- * a request (alarms, socket handlers) calls are made as the class itself, with no user.
+ * `butterbase.ctx(request, env, state)` for classes: who calls, and the way to functions, other instances and the
+ * substrate. Without a request (alarms, socket handlers) calls are made as the class itself, with no user.
  */
 function ctx(request, env, state) {
   const headers = request?.headers;
@@ -28,6 +29,9 @@ function ctx(request, env, state) {
     invoke: (name, body, options) => invokeUnit(identity, loopDepth, targetOf("fn", name), body, options),
     invokeDO: (className, instance, body, options) =>
       invokeUnit(identity, loopDepth, targetOf("do", className, instance), body, options),
+    get substrate() {
+      return substrateOf(identity);
+    },
   };
 }
 

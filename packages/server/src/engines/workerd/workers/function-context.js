@@ -1,5 +1,6 @@
 import { ask, invokeUnit, targetOf } from "./callbacks.js";
 import { thrown } from "./logs.js";
+import { substrateOf } from "./substrate.js";
 
 const WAIT_LIMIT_MS = 30_000;
 
@@ -105,6 +106,11 @@ export class Context {
       claim: async (key, { scope, ttlSeconds } = {}) =>
         (await ask(identity, "/idempotency/claim", { key, scope, ttl_seconds: ttlSeconds })).claimed,
     };
+  }
+
+  /** What the organisation knows, as far as the app is linked to it. */
+  get substrate() {
+    return substrateOf(this.#identity);
   }
 
   get log() {

@@ -19,6 +19,7 @@ const NAMES = [
   "router.js",
   "run-log.js",
   "storage-limits.js",
+  "substrate.js",
   "tail-batch.js",
 ] as const;
 

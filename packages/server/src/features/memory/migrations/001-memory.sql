@@ -36,8 +36,12 @@ create table ambit.memory_versions (
   version int not null,
   kind text not null,
   action_id text not null,
-  -- The row of memory_records as it was from then on; null: it was deleted.
+  -- The record as it was from then on, fields named as the columns of memory_records, times in ISO 8601; null: it was
+  -- deleted.
   state jsonb,
+  -- Set by a revert: whose state it has put back (0: before the first). What an action did stands as long as the last
+  -- version, followed through this, leads to it.
+  restores int,
   known_from timestamptz not null,
   known_until timestamptz,
   primary key (organization_id, record_id, version)
@@ -45,7 +49,9 @@ create table ambit.memory_versions (
 create index memory_versions_action on ambit.memory_versions (organization_id, action_id);
 create index memory_versions_known on ambit.memory_versions (organization_id, known_from);
 
--- What an entity is known by; two entities of a type can't share a key: that is what makes deduplication safe.
+-- What a record is known by; two records of a type can't share a key: that is what makes deduplication safe. Follows
+-- from `data`. Besides entities, source artifacts have theirs (type `#source_artifact`, name external_system, value
+-- external_id) and links (type `#link`, name relation, value `<from_id> <to_id>`).
 create table ambit.memory_identities (
   organization_id uuid not null,
   type text not null,
@@ -60,7 +66,7 @@ create table ambit.memory_identities (
 );
 create index memory_identities_entity on ambit.memory_identities (organization_id, entity_id);
 
--- Ids that a merge took away.
+-- Ids that a merge took away; follows from the winner's `merged_ids`.
 create table ambit.memory_aliases (
   organization_id uuid not null,
   alias_id text not null,
@@ -70,7 +76,7 @@ create table ambit.memory_aliases (
 );
 create index memory_aliases_entity on ambit.memory_aliases (organization_id, entity_id);
 
--- Which record names which, and in which field; follows from `data`.
+-- Which record names which, and in which field; follows from `data`. What is named can't be gone.
 create table ambit.memory_references (
   organization_id uuid not null,
   from_id text not null,
@@ -78,6 +84,8 @@ create table ambit.memory_references (
   to_id text not null,
   primary key (organization_id, from_id, field, to_id),
   foreign key (organization_id, from_id) references ambit.memory_records (organization_id, id)
-    on delete cascade deferrable initially deferred
+    on delete cascade deferrable initially deferred,
+  foreign key (organization_id, to_id) references ambit.memory_records (organization_id, id)
+    deferrable initially deferred
 );
 create index memory_references_to on ambit.memory_references (organization_id, to_id);

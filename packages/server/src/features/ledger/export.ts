@@ -1,0 +1,77 @@
+import {
+  type EntryLine,
+  exportLines,
+  type ForeignLine,
+  type Opening,
+  type Openings,
+  type SizedNote,
+} from "@ambit/ledger";
+import type { Database } from "../../engines/postgres/database.ts";
+import { selectCheckpoints } from "./checkpoint-store.ts";
+import { type ExportedLeaf, selectExportedLeaves } from "./export-store.ts";
+import { limits } from "./limits.ts";
+
+/** Openings as callers read them, from how they are kept. */
+export function openingsOf(kept: Readonly<Record<string, string>> | null): Openings | undefined {
+  if (kept === null) return undefined;
+  const names = Object.keys(kept);
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(names.map((name) => [name, JSON.parse(kept[name]!) as Opening]));
+}
+
+const asLine = ({ index, entry, openings, hash }: ExportedLeaf): EntryLine | ForeignLine =>
+  entry === null ? { index, leaf: hash } : { index, entry, leaf: hash, openings: openingsOf(openings) };
+
+async function* leavesOf(database: Database, organizationId: string, size: number) {
+  for (let next = 0; next < size; ) {
+    const page = await selectExportedLeaves(database, organizationId, next, size);
+    if (page.length === 0) throw new Error(`leaf ${next} of the ledger is missing`);
+    for (const leaf of page) yield asLine(leaf);
+    next = page.at(-1)!.index + 1;
+  }
+}
+
+async function* notesOf(database: Database, size: number): AsyncGenerator<SizedNote> {
+  for (let after = -1; ; ) {
+    const page = await selectCheckpoints(database, { after, upTo: size, limit: limits.pageCheckpoints });
+    yield* page;
+    if (page.length < limits.pageCheckpoints) return;
+    after = page.at(-1)!.size;
+  }
+}
+
+/**
+ * The lines of an export of the first `size` entries, which a checkpoint covers. Reads the database page by page as they
+ * are asked for, so that memory stays bounded; holds no connection in between.
+ */
+export async function* exportedLines(
+  database: Database,
+  about: {
+    readonly organizationId: string;
+    readonly origin: string;
+    readonly publicKey: string;
+    readonly size: number;
+    readonly nowMs: number;
+  },
+): AsyncGenerator<string> {
+  const { organizationId, origin, publicKey, size } = about;
+  const lines = exportLines({
+    header: {
+      ...{ origin, public_key: publicKey, size, organization: organizationId },
+      exported_at: new Date(about.nowMs).toISOString(),
+    },
+    leaves: leavesOf(database, organizationId, size),
+    checkpoints: notesOf(database, size),
+  });
+  // Sent one by one, short lines would cost more than they hold.
+  let chunk: string[] = [];
+  let chars = 0;
+  for await (const line of lines) {
+    chunk.push(line);
+    chars += line.length;
+    if (chars < limits.exportChunkChars) continue;
+    yield chunk.join("");
+    [chunk, chars] = [[], 0];
+  }
+  if (chunk.length > 0) yield chunk.join("");
+}

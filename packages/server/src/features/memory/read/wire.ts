@@ -1,0 +1,201 @@
+import type { Platform } from "../../../engines/platform.ts";
+import type { Json, JsonObject } from "../../ledger/service.ts";
+import type { MemoryReader } from "../types.ts";
+import { type CatalogueFilter, countCatalogue, listCatalogue } from "./catalogue.ts";
+import { historyOf } from "./history.ts";
+import { limits } from "./limits.ts";
+import { connectionsOf } from "./links.ts";
+import { listRecords } from "./listing.ts";
+import {
+  presentAny,
+  presentConnection,
+  presentFound,
+  presentRecord,
+  presentSearch,
+  presentVersion,
+} from "./present.ts";
+import type { CheckedReads } from "./reads.ts";
+import { getRecord } from "./records.ts";
+import { readQuery, searchMemory } from "./search.ts";
+import { indexText, NO_ALTERNATIVES } from "./tsquery.ts";
+import { countQuery, recordsFound } from "./words.ts";
+
+type Ground = Pick<Platform, "database" | "metrics">;
+
+/** See `CheckedReads`. */
+export function createReads(platform: Ground): CheckedReads {
+  return { ...catalogueReads(platform), ...memoryReads(platform), ...recordReads(platform) };
+}
+
+const json = (value: object) => value as unknown as JsonObject;
+
+type CatalogueReads = Pick<CheckedReads, "findEntities" | "getEntity" | "listArtifacts" | "getArtifact">;
+
+function catalogueReads(platform: Ground): CatalogueReads {
+  const { database } = platform;
+  const list = async (
+    reader: MemoryReader,
+    filter: Omit<CatalogueFilter, "found">,
+    {
+      q,
+      limit,
+      cursor,
+      count,
+    }: { q?: string | undefined; limit: number; cursor?: string | undefined; count?: boolean | undefined },
+  ) => {
+    const found = await catalogueWords(platform, reader, filter.kind, q);
+    const nothing = found !== null && found.text === "";
+    const wanted = { ...filter, found };
+    const [{ records, nextCursor }, total] = await Promise.all([
+      nothing
+        ? { records: [], nextCursor: null }
+        : listCatalogue(database, reader, wanted, { limit, cursor }),
+      count ? (nothing ? 0 : countCatalogue(database, reader, wanted)) : undefined,
+    ]);
+    const rest = {
+      ...(total === undefined ? {} : { total }),
+      ...(nextCursor === null ? {} : { next_cursor: nextCursor }),
+    };
+    return { rows: records.map(presentRecord), rest };
+  };
+  const get = async (
+    reader: MemoryReader,
+    id: string,
+    kind: CatalogueFilter["kind"],
+    asOf: Date | undefined,
+  ) => {
+    const record = await getRecord(database, reader, id, asOf ?? null);
+    return record?.kind === kind ? presentRecord(record) : null;
+  };
+  return {
+    async findEntities(reader, { type, primary_email, as_of, ...page }) {
+      const filter = { kind: "entity", subtype: type, email: primary_email, asOf: as_of } as const;
+      const { rows, rest } = await list(reader, filter, page);
+      return json({ entities: rows, ...rest });
+    },
+    async getEntity(reader, { entity_id, as_of }) {
+      const entity = await get(reader, entity_id, "entity", as_of);
+      if (entity === null || entity.id === entity_id) return entity;
+      return { ...entity, requested_id: entity_id, alias_of: entity.id };
+    },
+    async listArtifacts(reader, { kind, as_of, ...page }) {
+      const { rows, rest } = await list(
+        reader,
+        { kind: "source_artifact", subtype: kind, asOf: as_of },
+        page,
+      );
+      return json({ artifacts: rows, source_artifacts: rows, ...rest });
+    },
+    async getArtifact(reader, { artifact_id, as_of }) {
+      return get(reader, artifact_id, "source_artifact", as_of);
+    },
+  };
+}
+
+/** What the index is asked for a list narrowed by words, each of which may be a beginning; the text is "" for none. */
+async function catalogueWords(
+  platform: Ground,
+  reader: MemoryReader,
+  kind: CatalogueFilter["kind"],
+  q: string | undefined,
+): Promise<CatalogueFilter["found"]> {
+  if (q === undefined || /^\s*\*?\s*$/.test(q)) return null;
+  const query = readQuery(platform, q, "prefix");
+  if (query.terms.length === 0) return { text: "", common: false };
+  const counts = await countQuery(platform.database, reader.organizationId, query);
+  const appId = reader.scope?.ownOnly === true ? reader.scope.appId : null;
+  return {
+    text: indexText(query, NO_ALTERNATIVES, { organizationId: reader.organizationId, kinds: [kind], appId }),
+    common: recordsFound({ query, counts }, NO_ALTERNATIVES, "documents") >= limits.commonRecords,
+  };
+}
+
+type MemorySearchReads = Pick<CheckedReads, "searchMemory" | "listMemory" | "listPrinciples">;
+
+function memoryReads(platform: Ground): MemorySearchReads {
+  const { database } = platform;
+  return {
+    async searchMemory(
+      reader,
+      { q, kinds, match, limit, cursor, entity_id, app_id, status, from, to, as_of },
+    ) {
+      const about =
+        entity_id === undefined
+          ? undefined
+          : { id: await presentId(platform, reader, entity_id, as_of), field: null };
+      const filter = { wanted: kinds, appId: app_id, status, from, to, about, asOf: as_of };
+      return json(presentSearch(await searchMemory(platform, reader, { q, match, limit, cursor, filter })));
+    },
+    async listMemory(reader, { kinds, source_artifact_id, superseded, before, limit, as_of }) {
+      const about =
+        source_artifact_id === undefined
+          ? undefined
+          : { id: source_artifact_id, field: "source_artifact_id" };
+      const filter = { wanted: kinds, superseded, about, asOf: as_of };
+      const { records, nextBefore } = await listRecords(database, reader, filter, { limit, before });
+      const results = records.map((record) => presentFound({ record, rank: null }, []));
+      return json({ results, next_before: nextBefore });
+    },
+    async listPrinciples(reader, { status, limit, cursor, as_of }) {
+      const filter = {
+        wanted: [{ kind: "decision", subtype: "principle" }] as const,
+        status: status === "all" ? undefined : status,
+        asOf: as_of,
+      };
+      const { records, nextBefore } = await listRecords(database, reader, filter, { limit, before: cursor });
+      return json({
+        principles: records.map(presentRecord),
+        ...(nextBefore === null ? {} : { next_cursor: nextBefore }),
+      });
+    },
+  };
+}
+
+/** The id a record goes by: that of the entity it was merged into, if it was. */
+async function presentId(
+  { database }: Pick<Platform, "database">,
+  reader: MemoryReader,
+  id: string,
+  asOf: Date | undefined,
+): Promise<string> {
+  return (await getRecord(database, reader, id, asOf ?? null))?.id ?? id;
+}
+
+type RecordReads = Pick<CheckedReads, "getRecord" | "history" | "connections" | "getPrinciple">;
+
+function recordReads({ database }: Pick<Platform, "database">): RecordReads {
+  return {
+    async getRecord(reader, { record_id, as_of }) {
+      const record = await getRecord(database, reader, record_id, as_of ?? null);
+      return record === null ? null : { ...presentAny(record), ...requested(record_id, record.id) };
+    },
+    async history(reader, { record_id, limit, before }) {
+      const history = await historyOf(database, reader, record_id, { limit, before });
+      if (history === null) return null;
+      return json({
+        id: record_id,
+        versions: history.versions.map(presentVersion),
+        next_before: history.nextBefore,
+      });
+    },
+    async connections(reader, { record_id, limit, cursor }) {
+      const record = await getRecord(database, reader, record_id, null);
+      if (record === null) return null;
+      const { connections, nextCursor } = await connectionsOf(database, reader, record.id, { limit, cursor });
+      return json({
+        id: record.id,
+        ...requested(record_id, record.id),
+        links: connections.map(presentConnection),
+        ...(nextCursor === null ? {} : { next_cursor: nextCursor }),
+      });
+    },
+    async getPrinciple(reader, { principle_id, as_of }) {
+      const record = await getRecord(database, reader, principle_id, as_of ?? null);
+      return record?.kind === "decision" && record.subtype === "principle" ? presentRecord(record) : null;
+    },
+  };
+}
+
+/** Says that the id that was asked for led to another. */
+const requested = (asked: string, id: string): Record<string, Json> =>
+  asked === id ? {} : { requested_id: asked, alias_of: id };

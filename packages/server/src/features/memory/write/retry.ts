@@ -1,0 +1,25 @@
+import type { Transaction } from "../../../engines/postgres/database.ts";
+import { memoryErrors } from "../errors.ts";
+import { limits } from "../limits.ts";
+
+/** "deadlock detected" and "could not serialize access": the same again may well succeed. */
+const REPEATABLE = new Set(["40P01", "40001"]);
+
+/** Whether another transaction's locks, not the work itself, made it fail. */
+export const isRepeatable = (error: unknown): boolean =>
+  error instanceof Error && REPEATABLE.has((error as { code?: string }).code ?? "");
+
+/**
+ * Runs `work` so that it can be undone and repeated when another transaction holds what it needs in another order.
+ * Throws MEMORY_BUSY once it has been tried `limits.attempts` times.
+ */
+export async function repeated<T>(tx: Transaction, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await tx.nested(work);
+    } catch (error) {
+      if (!isRepeatable(error)) throw error;
+      if (attempt === limits.attempts) throw memoryErrors.MEMORY_BUSY({ cause: error });
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { keyOf } from "../../kernel/access.ts";
+import { type AnyOperation, platformOperation } from "../../kernel/operation.ts";
+import type { SubstrateStreamService } from "./service.ts";
+
+/** `substrate_stream.ws_ticket`: how a browser opens the stream without showing a key. */
+export function streamOperations(service: SubstrateStreamService): AnyOperation[] {
+  return [
+    platformOperation({
+      name: "substrate_stream.ws_ticket",
+      title: "Get a ticket for the live stream",
+      summary:
+        "A ticket that opens GET /v1/me/substrate/stream?ticket=… once, within a minute. The stream shows what the caller's key may see and closes when the key is revoked.",
+      input: z.object({}),
+      output: z.object({
+        ticket: z.string().describe("wst_…, usable once"),
+        expires_in: z.number().describe("Seconds"),
+      }),
+      right: "view",
+      surface: "substrate",
+      risk: "write",
+      idempotent: false,
+      errors: ["QUOTA_STREAM_TICKETS"],
+      http: { method: "POST", path: "/v1/me/substrate/ws-ticket" },
+      mcp: { tool: "manage_substrate", action: "ws_ticket" },
+      async run(call) {
+        const { keyId, organizationId } = keyOf(call);
+        const { ticket, expiresInS } = await service.mintTicket({ kind: "key", keyId }, organizationId);
+        return { ticket, expires_in: expiresInS };
+      },
+    }),
+  ];
+}
