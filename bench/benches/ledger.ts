@@ -5,8 +5,8 @@ import { measureVerification } from "./ledger-verification.ts";
 
 /** What is measured on one ledger, one after the other. */
 const PARTS: readonly ((context: BenchContext, stand: LedgerStand) => Promise<void>)[] = [
-  measureAppends,
   measureVerification,
+  measureAppends,
 ];
 
 /** What it costs to have everything in the ledger, and how fast somebody else verifies it. */

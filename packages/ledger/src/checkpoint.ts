@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { LedgerError } from "./errors.ts";
 import { HASH_BYTES } from "./hashing.ts";
-import { parseVerifierKey } from "./keys.ts";
+import { parseVerifierKey, type VerifierKey } from "./keys.ts";
 import { openNote, signNote } from "./note.ts";
 import type { Checkpoint } from "./types.ts";
 
@@ -18,12 +18,13 @@ export const signCheckpoint = (checkpoint: Checkpoint, name: string, privateKey:
   signNote(checkpointText(checkpoint), name, privateKey);
 
 /**
- * What a checkpoint says, once its signature has been checked against the verifier key (`<name>+<id>+<key>`). Lines
- * beyond the third and the signatures of others are passed over. Throws `key_malformed`, `checkpoint_malformed`,
- * `unknown_key` (not signed with this key) or `bad_signature`.
+ * What a checkpoint says, once its signature has been checked against the verifier key (`<name>+<id>+<key>`, or what
+ * `parseVerifierKey` made of it). Lines beyond the third and the signatures of others are passed over. Throws
+ * `key_malformed`, `checkpoint_malformed`, `unknown_key` (not signed with this key) or `bad_signature`.
  */
-export function openCheckpoint(note: string, vkey: string): Checkpoint {
-  const [origin, size, root, ...more] = openNote(note, parseVerifierKey(vkey)).slice(0, -1).split("\n");
+export function openCheckpoint(note: string, vkey: string | VerifierKey): Checkpoint {
+  const key = typeof vkey === "string" ? parseVerifierKey(vkey) : vkey;
+  const [origin, size, root, ...more] = openNote(note, key).slice(0, -1).split("\n");
   const hash = Buffer.from(root ?? "", "base64");
   if (!origin) throw malformed("A checkpoint begins with its origin.");
   if (!/^(0|[1-9]\d*)$/.test(size ?? "") || !Number.isSafeInteger(Number(size)))

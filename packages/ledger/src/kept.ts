@@ -1,6 +1,6 @@
 import { openCheckpoint } from "./checkpoint.ts";
 import { LedgerError } from "./errors.ts";
-import { parseVerifierKey } from "./keys.ts";
+import type { VerifierKey } from "./keys.ts";
 import { quoted } from "./report.ts";
 import type { Checkpoint, Hash } from "./types.ts";
 
@@ -8,9 +8,9 @@ import type { Checkpoint, Hash } from "./types.ts";
  * Opens a checkpoint of the ledger that the key belongs to: one whose origin is the key's name. Throws as
  * `openCheckpoint` does, `unknown_key` also for a checkpoint of another ledger.
  */
-export function openOwnCheckpoint(note: string, vkey: string): Checkpoint {
-  const checkpoint = openCheckpoint(note, vkey);
-  const { name } = parseVerifierKey(vkey);
+export function openOwnCheckpoint(note: string, key: VerifierKey): Checkpoint {
+  const checkpoint = openCheckpoint(note, key);
+  const { name } = key;
   if (checkpoint.origin !== name)
     throw new LedgerError(
       "unknown_key",
@@ -26,9 +26,9 @@ export class KeptCheckpoints {
   #agreed = 0;
 
   /** Throws as `openOwnCheckpoint` does: what the verifier kept is taken for good only with its signature. */
-  constructor(notes: readonly string[], vkey: string) {
+  constructor(notes: readonly string[], key: VerifierKey) {
     this.#checkpoints = notes
-      .map((note) => openOwnCheckpoint(note, vkey))
+      .map((note) => openOwnCheckpoint(note, key))
       .sort((one, other) => one.size - other.size);
   }
 

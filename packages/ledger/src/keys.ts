@@ -16,6 +16,8 @@ export interface VerifierKey {
   readonly keyId: Buffer;
   /** 32 bytes. */
   readonly publicKey: Buffer;
+  /** The same for Node, which takes a while to make one. */
+  readonly keyObject: KeyObject;
 }
 
 /** Bytes of an Ed25519 public key, and of the seed of a private one. */
@@ -65,7 +67,9 @@ export function parseVerifierKey(text: string): VerifierKey {
     );
   if (verifierKey(name, publicKey) !== text)
     throw new LedgerError("key_malformed", `The public key was altered: ${id} is not the id of this key.`);
-  return { name, keyId: keyIdOf(name, publicKey), publicKey };
+  const jwk = { kty: "OKP", crv: "Ed25519", x: publicKey.toString("base64url") };
+  const keyObject = createPublicKey({ key: jwk, format: "jwk" });
+  return { name, keyId: keyIdOf(name, publicKey), publicKey, keyObject };
 }
 
 /** Whether a text can be the name of a key. */

@@ -4,8 +4,8 @@ const NEWLINE = 10;
 
 /**
  * The lines of a stream of UTF-8, those of one chunk at a time, without their newlines. Of a line that is too long only
- * as much is kept as makes it recognisable as such, so that memory stays bounded whatever
- * comes: it has more than `maxBytes` characters.
+ * as much is kept as makes it recognisable as such (more than `maxBytes` characters), so that memory stays bounded
+ * whatever comes.
  */
 export async function* linesOf(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

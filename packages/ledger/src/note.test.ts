@@ -27,7 +27,7 @@ describe("keys", () => {
       .digest("hex")
       .slice(0, 8);
     expect(VKEY.startsWith(`${NAME}+${id}+A`)).toBe(true);
-    expect(parseVerifierKey(VKEY)).toEqual({
+    expect(parseVerifierKey(VKEY)).toMatchObject({
       name: NAME,
       keyId: Buffer.from(id, "hex"),
       publicKey: KEY.publicKey,

@@ -36,7 +36,7 @@ export function openNote(note: string, key: VerifierKey): string {
   const mine = signatures.find(({ name, keyId }) => name === key.name && keyId.equals(key.keyId));
   if (mine === undefined)
     throw new LedgerError("unknown_key", `${key.name} has not signed this with the key that was given.`);
-  if (!verify(null, Buffer.from(text), publicKeyObject(key.publicKey), mine.bytes))
+  if (!verify(null, Buffer.from(text), key.keyObject, mine.bytes))
     throw new LedgerError("bad_signature", `The signature of ${key.name} is not of this text.`);
   return text;
 }
@@ -69,12 +69,6 @@ function publicKeyOf(privateKey: KeyObject): Buffer {
     throw new LedgerError("key_malformed", "Notes are signed with an Ed25519 key.");
   return bytes;
 }
-
-const publicKeyObject = (bytes: Buffer) =>
-  createPublicKey({
-    key: { kty: "OKP", crv: "Ed25519", x: bytes.toString("base64url") },
-    format: "jwk",
-  });
 
 const malformed = (message: string) => new LedgerError("checkpoint_malformed", message);
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

@@ -1,12 +1,13 @@
 import { LedgerError } from "./errors.ts";
 import { Frontier } from "./frontier.ts";
 import { KeptCheckpoints, openOwnCheckpoint } from "./kept.ts";
+import type { VerifierKey } from "./keys.ts";
 import { countText, entriesText, type ProblemKind, type Problems } from "./report.ts";
 import type { Checkpoint, Hash } from "./types.ts";
 
 /** Grows the tree from the entries of an export and compares its roots with those that were signed. */
 export class RootCheck {
-  readonly #vkey: string;
+  readonly #key: VerifierKey;
   readonly #problems: Problems;
   readonly #kept: KeptCheckpoints;
   readonly #tree = new Frontier();
@@ -23,10 +24,10 @@ export class RootCheck {
   checkpoints = 0;
 
   /** Throws LedgerError for kept checkpoints that the key has not signed. */
-  constructor(vkey: string, kept: readonly string[], problems: Problems) {
-    this.#vkey = vkey;
+  constructor(key: VerifierKey, kept: readonly string[], problems: Problems) {
+    this.#key = key;
     this.#problems = problems;
-    this.#kept = new KeptCheckpoints(kept, vkey);
+    this.#kept = new KeptCheckpoints(kept, key);
     this.#compareKept();
   }
 
@@ -102,7 +103,7 @@ export class RootCheck {
 
   #open(note: string, line: number): Checkpoint | null {
     try {
-      return openOwnCheckpoint(note, this.#vkey);
+      return openOwnCheckpoint(note, this.#key);
     } catch (error) {
       if (!(error instanceof LedgerError)) throw error;
       const message = `Line ${line}: the checkpoint is not one of this ledger and key. ${error.message}`;

@@ -47,9 +47,8 @@ class Verifier {
   #foreign = 0;
 
   constructor(vkey: string, { checkpoints = [] }: VerifyOptions) {
-    parseVerifierKey(vkey);
     this.#entries = new EntryCheck(this.#problems);
-    this.#roots = new RootCheck(vkey, checkpoints, this.#problems);
+    this.#roots = new RootCheck(parseVerifierKey(vkey), checkpoints, this.#problems);
   }
 
   add(text: string): void {

@@ -12,7 +12,7 @@ import { createOutbox } from "./features/outbox/index.ts";
 import type { RealtimeService } from "./features/realtime/service.ts";
 import { createSnapshots } from "./features/snapshots/index.ts";
 import { createSubstrate } from "./features/substrate/index.ts";
-import { checkConstraint } from "./features/substrate/principles.ts";
+import { checkConstraint } from "./features/substrate/service.ts";
 import { createSubstrateExport } from "./features/substrate-export/index.ts";
 import type { createSubstrateLinks } from "./features/substrate-links/index.ts";
 import { createSubstrateStream } from "./features/substrate-stream/index.ts";

@@ -33,6 +33,8 @@ export async function migrate(database: Database, sources: readonly MigrationSou
         applied.push(name);
       }
     }
+    // A function is everyone's to call, and to know of, unless that is taken back. Triggers need no such right.
+    await tx.query("revoke all on all routines in schema ambit from public");
     return applied;
   });
 }

@@ -156,6 +156,25 @@ describe("approving", () => {
   });
 });
 
+describe("a preview that changed because somebody was quicker", () => {
+  it("is no change: whoever is late is told who decided", async () => {
+    await stand.tool.setPrice("copper", 5);
+    const id = await stand.ask({ item: "copper", price: 8 });
+    const { previewHash } = await stand.service.view(owner.key, id, stand.now());
+    const { preview } = stand.tool;
+    stand.tool.preview = async (approval) => {
+      stand.tool.preview = preview;
+      await approve(admin, id);
+      return preview(approval);
+    };
+    await expect(approve(owner, id, previewHash)).rejects.toMatchObject({
+      code: "wrong_status",
+      message: expect.stringContaining(admin.email),
+    });
+    expect(await stand.tool.runs(id)).toHaveLength(1);
+  });
+});
+
 describe("who may decide", () => {
   it("only a person, with the right, of the organisation, with a key that lives and may write", async () => {
     const id = await stand.ask();

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Platform } from "../../engines/platform.ts";
-import { keyOf } from "../../kernel/access.ts";
+import { organizationKeyOf } from "../../kernel/access.ts";
 import { type AnyOperation, type Call, platformOperation } from "../../kernel/operation.ts";
 import { limits } from "./limits.ts";
 import type { ApprovalsService, Decision } from "./service.ts";
@@ -19,7 +19,7 @@ export function approvalOperations(
   service: ApprovalsService,
 ): AnyOperation[] {
   const decide = async (call: Call, id: string, decision: Decision) => {
-    const approval = await service.decide(keyOf(call), { id }, decision, call.nowMs);
+    const approval = await service.decide(organizationKeyOf(call), { id }, decision, call.nowMs);
     return toDecided(approval, await service.people(approval), publicUrl());
   };
   const deciding = {
@@ -50,7 +50,7 @@ export function approvalOperations(
       http: { method: "GET", path: base },
       mcp: { tool, action: "list" },
       async run(call, input) {
-        const { approvals, people } = await service.list(keyOf(call), input);
+        const { approvals, people } = await service.list(organizationKeyOf(call), input);
         return {
           approvals: approvals.map((approval) => toListed(approval, people, publicUrl())),
           next_before: approvals.length === input.limit ? approvals.at(-1)!.id : null,
@@ -72,7 +72,7 @@ export function approvalOperations(
       http: { method: "GET", path: `${base}/:approval_id` },
       mcp: { tool, action: "get" },
       run: async (call, { approval_id }) =>
-        toShown(await service.view(keyOf(call), approval_id, call.nowMs), publicUrl()),
+        toShown(await service.view(organizationKeyOf(call), approval_id, call.nowMs), publicUrl()),
     }),
     platformOperation({
       ...deciding,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { keyOf } from "../../kernel/access.ts";
+import { organizationKeyOf } from "../../kernel/access.ts";
 import { type AnyOperation, platformOperation } from "../../kernel/operation.ts";
 import { limits } from "./limits.ts";
 import type { ApprovalSettings, ApprovalsService } from "./service.ts";
@@ -37,7 +37,7 @@ export function settingsOperations(service: ApprovalsService): AnyOperation[] {
       idempotent: true,
       http: { method: "GET", path },
       mcp: { tool, action: "get_settings" },
-      run: async (call) => present(await service.settings(keyOf(call).organizationId)),
+      run: async (call) => present(await service.settings(organizationKeyOf(call).organizationId)),
     }),
     platformOperation({
       ...owners,
@@ -74,7 +74,7 @@ export function settingsOperations(service: ApprovalsService): AnyOperation[] {
           expiresAfterMs: hours == null ? hours : hours * HOUR_MS,
           notifyEmails: input.notify_emails,
         };
-        return present(await service.configure(keyOf(call).organizationId, change));
+        return present(await service.configure(organizationKeyOf(call).organizationId, change));
       },
     }),
   ];

@@ -113,7 +113,11 @@ describe("a rule over rows", () => {
       condition_mode: "snapshot_predicate",
       condition: true,
       action_capability: "send_email_draft",
-      action_payload_template: { to: "ada@example.com", subject: "{{today}}", body: "{{entity_count}}" },
+      action_payload_template: {
+        to: "ada@example.com",
+        subject: "{{today}}",
+        body: "{{entity_count}} entities",
+      },
     });
     now += HOUR;
     await node.rules.tick();

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildCatalogue } from "../../doors/mcp/catalogue.ts";
 import { Metrics } from "../../kernel/metrics.ts";
@@ -224,6 +225,38 @@ describe("preview", () => {
       code: "RULE_CONDITION_INVALID",
     });
   });
+});
+
+it("takes the guide's examples as they stand", async () => {
+  const guide = readFileSync(
+    new URL("../../../../../docs/guides/attention-rules.md", import.meta.url),
+    "utf8",
+  );
+  const bodyOf = (request: string) => {
+    const [, body] = guide.split(`${request}\n`);
+    return JSON.parse(body!.split("```")[0]!);
+  };
+  const rule = bodyOf("POST /v1/me/substrate/attention-rules");
+  const { id } = await caller.call<Rule>("attention_rules.create", rule);
+  for (const due_at of ["2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"]) {
+    const payload = { description: "pay", status: "confirmed", due_at };
+    await write(node, editor, "record_commitment", payload, Date.now());
+  }
+  await write(
+    node,
+    editor,
+    "record_commitment",
+    { description: "some day", status: "confirmed" },
+    Date.now(),
+  );
+  expect(await preview({ rule_id: id })).toMatchObject({
+    bindings_count: 1,
+    sample_proposals: [{ rendered_payload: { title: "Overdue: pay" }, problem: null }],
+    note: null,
+  });
+  const trial = bodyOf("POST /v1/me/substrate/attention-rules/preview");
+  await write(node, editor, "record_decision", { title: "t", kind: "operational" }, Date.now());
+  expect(await preview(trial)).toMatchObject({ bindings_count: 1, sample_proposals: [{ problem: null }] });
 });
 
 it("stands in both tools, under the names each has for it", () => {

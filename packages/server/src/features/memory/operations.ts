@@ -4,8 +4,8 @@ import { errors } from "../../kernel/errors.ts";
 import { type AnyOperation, type HttpForm, type McpForm, platformOperation } from "../../kernel/operation.ts";
 import type { KeyPrincipal } from "../../kernel/principal.ts";
 import type { JsonObject } from "../ledger/service.ts";
-import { type CheckedInput, inputs, type ReadName } from "./read/inputs.ts";
-import type { CheckedReads } from "./read/reads.ts";
+import { inputs, type ReadInput, type ReadName } from "./read/inputs.ts";
+import type { WireReads } from "./read/reads.ts";
 import type { MemoryReader } from "./service.ts";
 
 const row = z.looseObject({ id: z.string() });
@@ -33,7 +33,7 @@ interface Declaration<K extends ReadName> {
 
 /** The operations that read the memory; `readerOf` says what a key may see of it. */
 export function memoryOperations(
-  reads: CheckedReads,
+  reads: WireReads,
   readerOf: (key: KeyPrincipal) => Promise<MemoryReader>,
 ): AnyOperation[] {
   const operation = <K extends ReadName>(declaration: Declaration<K>) =>
@@ -56,7 +56,7 @@ export function memoryOperations(
       } satisfies McpForm,
       async run(call, input) {
         const reader = await readerOf(keyOf(call));
-        const answer = await reads[declaration.read](reader, input as CheckedInput<K>);
+        const answer = await reads[declaration.read](reader, input as ReadInput<K>);
         if (answer === null) throw notFound(declaration.what ?? "record");
         return answer as JsonObject;
       },

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { signedHeaders, usableSecret } from "./signing.ts";
@@ -33,6 +34,16 @@ describe("signedHeaders", () => {
     const headers = signedHeaders(secret, { ...delivery, body: "{}" }, 1_000);
     expect(headers["webhook-signature"]).toBe(`v1,${hmac(key, "ob_01.1.{}").digest("base64")}`);
     expect(headers["x-butterbase-signature"]).toBe(`sha256=${hmac(Buffer.from(secret), "{}").digest("hex")}`);
+  });
+
+  it("is verified by the guide's example", async () => {
+    const guide = readFileSync(new URL("../../../../../docs/guides/outbox.md", import.meta.url), "utf8");
+    const code = guide.split("```js\n")[1]!.split("```")[0]!;
+    const { isFromAmbit } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+    const headers = signedHeaders("the secret", { ...delivery, body: '{"a":"ü"}' }, 1_000);
+    expect(isFromAmbit(Buffer.from('{"a":"ü"}'), headers, "the secret")).toBe(true);
+    expect(isFromAmbit(Buffer.from('{"a":"u"}'), headers, "the secret")).toBe(false);
+    expect(isFromAmbit(Buffer.from('{"a":"ü"}'), {}, "the secret")).toBe(false);
   });
 
   it("knows which secrets can't sign", () => {

@@ -28,3 +28,9 @@ export interface SubstrateContext extends SubstrateDependencies {
 /** Where a person decides. */
 export const approvalUrl = ({ publicUrl }: Pick<Platform, "publicUrl">, approvalId: string): string =>
   `${publicUrl()}/approve/${approvalId}`;
+
+/** What an answer says of the approval it waits for. */
+export const approvalFields = (platform: Pick<Platform, "publicUrl">, approvalId: string) => ({
+  approval_id: approvalId,
+  approval_url: approvalUrl(platform, approvalId),
+});

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { Ledger } from "../ledger/service.ts";
+import { exportAndVerify } from "../ledger/testing/stand.ts";
 import { type Member, type Stand, substrateStand } from "./testing/stand.ts";
 
 let stand: Stand;
@@ -8,10 +10,10 @@ beforeAll(async () => {
   stand = await substrateStand();
   owner = await stand.member("owner");
   agent = await stand.member("developer", { kind: "agent" });
-  await stand.memory.feature.start!();
+  await Promise.all([stand.memory.feature.start!(), stand.ledger.feature.start!()]);
 });
 afterAll(async () => {
-  await stand.memory.feature.stop!();
+  await Promise.all([stand.memory.feature.stop!(), stand.ledger.feature.stop!()]);
   await stand.stop();
 });
 
@@ -92,6 +94,9 @@ describe("erasing", () => {
       "wrong_status",
     );
     expect(await stand.entries(made.action_id)).toEqual(entriesBefore);
+    const { report } = await exportAndVerify(stand.ledger.service as Ledger, stand.organizationId);
+    expect(report).toMatchObject({ ok: true });
+    expect(report.openings.erased).toBeGreaterThan(0);
   });
 
   it("a key stays taken, and still knows which proposal it was for", async () => {

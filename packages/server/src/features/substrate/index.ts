@@ -26,7 +26,7 @@ export function createSubstrate(
     ...proposeOperations(context, service),
     ...actionOperations(context, service),
     ...conflictOperations(context, createConflicts(context)),
-    ...settingsOperations(deps.memory, createSettings(platform)),
+    ...settingsOperations(deps.memory, createSettings(platform, deps.approvals)),
     ...eraseOperations(context),
   ];
   return {

@@ -238,7 +238,8 @@ describe("settings", () => {
     expect(await codeOf(owner.call("substrate.set_capability_policy", { ...set, approvers: 11 }))).toBe(
       "VALIDATION_INVALID_SCHEMA",
     );
-    const { capabilities } = await viewer.call<Any>("substrate.get_settings");
+    const { capabilities, ...rest } = await viewer.call<Any>("substrate.get_settings");
+    expect(rest).toEqual({ yolo_mode: false, four_eyes: null });
     expect(capabilities.find(({ name }: Any) => name === "record_decision")).toMatchObject({
       ...{ mode: "approval", default_mode: "auto", approvers: 2, set_by_owner: true },
     });

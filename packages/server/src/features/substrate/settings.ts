@@ -1,4 +1,5 @@
 import type { Platform } from "../../engines/platform.ts";
+import type { ApprovalsService } from "../approvals/service.ts";
 import { CAPABILITIES, type Capability, type Mode } from "./capabilities.ts";
 import { substrateErrors } from "./errors.ts";
 import * as store from "./settings-store.ts";
@@ -21,6 +22,8 @@ export interface CapabilityView {
 
 export interface SettingsView {
   readonly yolo_mode: boolean;
+  /** Whether members are kept from approving what they proposed; null: as soon as two members may decide. */
+  readonly four_eyes: boolean | null;
   readonly capabilities: readonly CapabilityView[];
 }
 
@@ -37,15 +40,20 @@ export interface Settings {
   ): Promise<CapabilityView>;
 }
 
-export function createSettings({ database }: Pick<Platform, "database">): Settings {
+export function createSettings(
+  { database }: Pick<Platform, "database">,
+  approvals: Pick<ApprovalsService, "settings">,
+): Settings {
   const get = async (organizationId: string): Promise<SettingsView> => {
-    const [yolo_mode, policies] = await Promise.all([
+    const [yolo_mode, policies, { fourEyes }] = await Promise.all([
       store.selectYoloMode(database, organizationId),
       store.selectPolicies(database, organizationId),
+      approvals.settings(organizationId),
     ]);
     const byName = new Map(policies.map((policy) => [policy.capability, policy]));
     return {
       yolo_mode,
+      four_eyes: fourEyes,
       capabilities: [...CAPABILITIES.values()].map((each) =>
         capabilityView(each, byName.get(each.name) ?? null),
       ),

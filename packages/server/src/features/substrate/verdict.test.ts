@@ -3,7 +3,20 @@ import { describe, expect, it } from "vitest";
 import { CAPABILITIES, type Capability } from "./capabilities.ts";
 import { approversOf, decideVerdict, type JudgedConflict, type VerdictFacts } from "./verdict.ts";
 
-const capability = fc.constantFrom(...CAPABILITIES.values());
+/** Those there are, and those there may be one day. */
+const capability = fc.oneof(
+  fc.constantFrom(...CAPABILITIES.values()),
+  fc.record({
+    ...{ name: fc.constant("some_capability"), title: fc.constant("Some"), phase: fc.constant(1 as const) },
+    defaultMode: fc.constantFrom("auto", "approval"),
+    ...{
+      reversible: fc.boolean(),
+      yoloEligible: fc.boolean(),
+      sideEffect: fc.boolean(),
+      governs: fc.boolean(),
+    },
+  }),
+);
 const conflict: fc.Arbitrary<JudgedConflict> = fc.record({
   principle_id: fc.constantFrom("dec_1", "dec_2"),
   title: fc.constantFrom("Budget", "Quiet"),

@@ -66,6 +66,10 @@ export const describedCapability = capabilityShape.extend({
 
 export const settings = z.object({
   yolo_mode: z.boolean(),
+  four_eyes: z
+    .boolean()
+    .nullable()
+    .describe("Whether members are kept from approving their own; null: as soon as two may decide"),
   capabilities: z.array(capabilityShape),
 });
 

@@ -2,7 +2,7 @@ import type { JsonObject } from "../../ledger/service.ts";
 import { memoryErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { MemoryOutcome, MemoryRecord } from "../types.ts";
-import { isRepeatable } from "../write/retry.ts";
+import { IdentitiesTaken, isRepeatable } from "../write/retry.ts";
 import type { Identity } from "../write/shape.ts";
 import type { Unit } from "../write/unit.ts";
 import type { Context } from "./capability.ts";
@@ -25,42 +25,18 @@ export interface Upsert {
 export async function upserted(context: Context, upsert: Upsert): Promise<MemoryOutcome> {
   for (let attempt = 1; attempt <= limits.attempts; attempt++) {
     const existing = await upsert.find();
-    const tried = await attemptOnce(context, upsert, existing);
-    if (!("taken" in tried)) return tried;
-    if (existing !== null && upsert.conflict !== undefined && tried.taken.length > 0)
-      throw await upsert.conflict(existing, tried.taken);
+    const unit = context.begin();
+    const record = upsert.write(unit, existing);
+    const contested = unit.contested();
+    try {
+      // What was taken in part, or waited for in a circle, has to be let go before it is tried again.
+      await (contested ? context.tx.nested(() => unit.write()) : unit.write());
+      return unit.outcome(upsert.result(record, existing));
+    } catch (error) {
+      const taken = error instanceof IdentitiesTaken ? error.identities : [];
+      if (existing !== null && taken.length > 0) throw (await upsert.conflict?.(existing, taken)) ?? error;
+      if (taken.length === 0 && !(contested && isRepeatable(error))) throw error;
+    }
   }
   throw memoryErrors.MEMORY_BUSY();
-}
-
-type Taken = { readonly taken: readonly Identity[] };
-
-async function attemptOnce(
-  context: Context,
-  upsert: Upsert,
-  existing: MemoryRecord | null,
-): Promise<MemoryOutcome | Taken> {
-  const unit = context.begin();
-  const record = upsert.write(unit, existing);
-  const write = async () => {
-    const taken = await unit.write();
-    if (taken.length > 0) throw new TakenSince(taken);
-  };
-  try {
-    // What was taken in part, or waited for in a circle, has to be let go before it is tried again.
-    await (unit.contested() ? context.tx.nested(write) : write());
-    return unit.outcome(upsert.result(record, existing));
-  } catch (error) {
-    if (error instanceof TakenSince) return error;
-    if (unit.contested() && isRepeatable(error)) return { taken: [] };
-    throw error;
-  }
-}
-
-class TakenSince extends Error {
-  readonly taken: readonly Identity[];
-  constructor(taken: readonly Identity[]) {
-    super("somebody else has the key");
-    this.taken = taken;
-  }
 }

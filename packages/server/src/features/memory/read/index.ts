@@ -4,7 +4,6 @@ import type { KeyPrincipal } from "../../../kernel/principal.ts";
 import { createTicker } from "../../../kernel/ticker.ts";
 import { memoryOperations } from "../operations.ts";
 import type { MemoryReader } from "../types.ts";
-import { checking } from "./check.ts";
 import { memoryReadErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { listRecords } from "./listing.ts";
@@ -28,7 +27,6 @@ export function createMemoryReads(
   { readerOf }: { readerOf(key: KeyPrincipal): Promise<MemoryReader> },
 ): MemoryReading {
   const { database, log } = platform;
-  const reads = createReads(platform);
   const counting = createTicker({
     name: "memory words",
     everyMs: limits.countEveryMs,
@@ -36,7 +34,6 @@ export function createMemoryReads(
     run: () => countWords(database),
   });
   return {
-    ...checking(reads),
     list(reader, { kinds, subtype, entityId, limit, before, ...filter }) {
       const wanted = [...new Set(kinds)].map((kind) => ({ kind, subtype: subtype ?? null }));
       const about = entityId === undefined ? undefined : { id: entityId, field: null };
@@ -44,7 +41,7 @@ export function createMemoryReads(
     },
     get: (reader, id, asOf = null) => getRecord(database, reader, id, asOf),
     counts: countRecords,
-    operations: memoryOperations(reads, readerOf),
+    operations: memoryOperations(createReads(platform), readerOf),
     errors: memoryReadErrors.entries,
     start: async () => counting.start(),
     stop: () => counting.stop(),

@@ -164,7 +164,5 @@ export const inputs = {
 
 /** The ways of reading. */
 export type ReadName = keyof typeof inputs;
-/** What a caller writes. */
-export type GivenInput<K extends ReadName> = z.input<(typeof inputs)[K]>;
-/** The same, checked. */
-export type CheckedInput<K extends ReadName> = z.output<(typeof inputs)[K]>;
+/** What each takes, once it is checked. */
+export type ReadInput<K extends ReadName> = z.output<(typeof inputs)[K]>;

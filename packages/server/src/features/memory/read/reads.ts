@@ -1,7 +1,7 @@
 import type { Queryable } from "../../../engines/postgres/database.ts";
 import type { JsonObject } from "../../ledger/service.ts";
 import type { MemoryReader, MemoryRecord, RecordKind } from "../types.ts";
-import type { CheckedInput, GivenInput, ReadName } from "./inputs.ts";
+import type { ReadInput, ReadName } from "./inputs.ts";
 
 /** What each way of reading answers, as the wire has it; null when there is nothing the reader may see. */
 export interface Answers extends Record<ReadName, JsonObject | null> {
@@ -27,21 +27,13 @@ export interface Answers extends Record<ReadName, JsonObject | null> {
   readonly getPrinciple: JsonObject | null;
 }
 
-/** Every way of reading, with its input checked already. */
-export type CheckedReads = {
-  readonly [K in ReadName]: (reader: MemoryReader, input: CheckedInput<K>) => Promise<Answers[K]>;
-};
-
-/**
- * Reading as the wire has it, for whoever reads. Throws VALIDATION_INVALID_SCHEMA for its input, MEMORY_CURSOR_INVALID
- * and MEMORY_QUERY_TOO_LONG. What the reader may not see is not there: it is in no list and in no number.
- */
+/** Every way of reading the wire has; what the reader may not see is in no list and in no number. */
 export type WireReads = {
-  readonly [K in ReadName]: (reader: MemoryReader, input: GivenInput<K>) => Promise<Answers[K]>;
+  readonly [K in ReadName]: (reader: MemoryReader, input: ReadInput<K>) => Promise<Answers[K]>;
 };
 
-/** Everything that reads the memory. */
-export interface MemoryReads extends WireReads {
+/** Reading for other features. */
+export interface MemoryReads {
   /**
    * Records as lists show them (source artifacts without their content), newest change first; `before` is the
    * `nextBefore` of the page before.

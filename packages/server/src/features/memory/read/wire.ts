@@ -14,7 +14,7 @@ import {
   presentSearch,
   presentVersion,
 } from "./present.ts";
-import type { CheckedReads } from "./reads.ts";
+import type { WireReads } from "./reads.ts";
 import { getRecord } from "./records.ts";
 import { readQuery, searchMemory } from "./search.ts";
 import { indexText, NO_ALTERNATIVES } from "./tsquery.ts";
@@ -22,14 +22,14 @@ import { countQuery, recordsFound } from "./words.ts";
 
 type Ground = Pick<Platform, "database" | "metrics">;
 
-/** See `CheckedReads`. */
-export function createReads(platform: Ground): CheckedReads {
+/** See `WireReads`. */
+export function createReads(platform: Ground): WireReads {
   return { ...catalogueReads(platform), ...memoryReads(platform), ...recordReads(platform) };
 }
 
 const json = (value: object) => value as unknown as JsonObject;
 
-type CatalogueReads = Pick<CheckedReads, "findEntities" | "getEntity" | "listArtifacts" | "getArtifact">;
+type CatalogueReads = Pick<WireReads, "findEntities" | "getEntity" | "listArtifacts" | "getArtifact">;
 
 function catalogueReads(platform: Ground): CatalogueReads {
   const { database } = platform;
@@ -110,7 +110,7 @@ async function catalogueWords(
   };
 }
 
-type MemorySearchReads = Pick<CheckedReads, "searchMemory" | "listMemory" | "listPrinciples">;
+type MemorySearchReads = Pick<WireReads, "searchMemory" | "listMemory" | "listPrinciples">;
 
 function memoryReads(platform: Ground): MemorySearchReads {
   const { database } = platform;
@@ -161,7 +161,7 @@ async function presentId(
   return (await getRecord(database, reader, id, asOf ?? null))?.id ?? id;
 }
 
-type RecordReads = Pick<CheckedReads, "getRecord" | "history" | "connections" | "getPrinciple">;
+type RecordReads = Pick<WireReads, "getRecord" | "history" | "connections" | "getPrinciple">;
 
 function recordReads({ database }: Pick<Platform, "database">): RecordReads {
   return {

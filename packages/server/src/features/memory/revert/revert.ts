@@ -4,8 +4,7 @@ import { limits } from "../limits.ts";
 import type { RevertBlocker } from "../service.ts";
 import type { MemoryOutcome, MemoryWork } from "../types.ts";
 import { repeated } from "../write/retry.ts";
-import { identityKey } from "../write/shape.ts";
-import { holdRecords, selectOwners, useRecords } from "../write/store.ts";
+import { holdRecords, useRecords } from "../write/store.ts";
 import { createUnit, type LimitHit } from "../write/unit.ts";
 import { planUndo, type RevertPlan } from "./plan.ts";
 import { holdVersions, selectMade, selectPresent } from "./store.ts";
@@ -51,16 +50,7 @@ async function revertOnce(
     const until = { version: last.version, knownFromMs: knownFromMs(id) };
     unit.restore({ id, kind, before, state: then, last: until, restores });
   }
-  const taken = await unit.write();
-  if (taken.length > 0) {
-    const owners = await selectOwners(tx, organizationId, taken);
-    const late = owners.map((owner) => ({
-      action_id: owner.action_id,
-      record_id: owner.id,
-      reason: `${owner.id} has ${identityKey(owner)} by now`,
-    }));
-    throw blocked(targetActionId, late);
-  }
+  await unit.write();
   return unit.outcome({ reverted_action_id: targetActionId, record_ids: ids });
 }
 

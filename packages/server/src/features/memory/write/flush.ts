@@ -87,18 +87,19 @@ export async function flushAddition(
   organizationId: string,
   addition: Addition,
 ): Promise<Identity[]> {
-  const keyed = addition.identities.length + addition.aliases.length > 0;
-  const replaced = addition.records.map(({ record }) => record).filter(({ version }) => version > 1);
-  const values: unknown[] = [
-    organizationId,
-    JSON.stringify(addition.records),
-    JSON.stringify(addition.references),
-    replaced.map(({ id }) => id),
-    replaced.map(({ version }) => version - 1),
-    replaced.map(({ updated_at }) => updated_at),
-  ];
-  if (keyed) values.push(JSON.stringify(addition.identities), JSON.stringify(addition.aliases));
-  return db.query<Identity>(WRITE[keyed ? "keyed" : "plain"][replaced.length === 0 ? "made" : "any"], values);
+  const { records, references, identities, aliases } = addition;
+  const keyed = identities.length + aliases.length > 0;
+  const replaced = records.map(({ record }) => record).filter(({ version }) => version > 1);
+  const values: unknown[] = [organizationId, JSON.stringify(records), JSON.stringify(references)];
+  if (keyed) values.push(JSON.stringify(identities), JSON.stringify(aliases));
+  if (replaced.length > 0) {
+    values.push(
+      replaced.map(({ id }) => id),
+      replaced.map(({ version }) => version - 1),
+      replaced.map(({ updated_at }) => updated_at),
+    );
+  }
+  return db.query<Identity>(WRITE[keyed ? "keyed" : "plain"][replaced.length > 0 ? "any" : "made"], values);
 }
 
 const INCOMING = `incoming as (
@@ -113,14 +114,15 @@ const MADE = `written as (
   select $1, id, kind, subtype, title, body, status, data, source_app_id, action_id, created_by_action, version,
     created_at, updated_at from incoming`;
 
-const MADE_OR_CHANGED = `${MADE}
+/** `ids`, `versions`, `times`: parameters with the versions that end. Arrays, so that few rows are expected of them. */
+const madeOrChanged = (ids: string, versions: string, times: string, condition: string) => `${MADE}
   on conflict (organization_id, id) do update set subtype = excluded.subtype, title = excluded.title,
     body = excluded.body, status = excluded.status, data = excluded.data, action_id = excluded.action_id,
     version = excluded.version, updated_at = excluded.updated_at
 ), closed as (
   update ambit.memory_versions v set known_until = c.at
-  from unnest($4::text[], $5::int[], $6::timestamptz[]) as c(id, version, at)
-  where v.organization_id = $1 and v.record_id = c.id and v.version = c.version`;
+  from unnest(${ids}::text[], ${versions}::int[], ${times}::timestamptz[]) as c(id, version, at)
+  where v.organization_id = $1 and v.record_id = c.id and v.version = c.version ${condition}`;
 
 const VERSIONS = `versions as (
   insert into ambit.memory_versions (organization_id, record_id, version, kind, action_id, state, known_from, restores)
@@ -133,27 +135,29 @@ const REFERENCES = `insert into ambit.memory_references (organization_id, from_i
 
 const plain = (records: string) => `with ${INCOMING}), ${records}), ${VERSIONS} ${REFERENCES}`;
 
+const IF_FREE = "(select ok from free)";
+
 const keyed = (records: string) => `
 with keys as (
   insert into ambit.memory_identities (organization_id, type, name, value, entity_id)
   select $1, k.type, k.name, k.value, k.entity_id
-  from jsonb_to_recordset($7::jsonb) as k(type text, name text, value text, entity_id text)
+  from jsonb_to_recordset($4::jsonb) as k(type text, name text, value text, entity_id text)
   on conflict do nothing returning type, name, value
 ), free as (
-  select count(*) = jsonb_array_length($7::jsonb) as ok from keys
-), ${INCOMING} where (select ok from free)
+  select count(*) = jsonb_array_length($4::jsonb) as ok from keys
+), ${INCOMING} where ${IF_FREE}
 ), ${records}
 ), ${VERSIONS}, refs as (
-  ${REFERENCES} where (select ok from free)
+  ${REFERENCES} where ${IF_FREE}
 ), aliases as (
   insert into ambit.memory_aliases (organization_id, alias_id, entity_id, action_id)
   select $1, a.alias_id, a.entity_id, (select action_id from incoming limit 1)
-  from jsonb_to_recordset($8::jsonb) as a(alias_id text, entity_id text) where (select ok from free)
+  from jsonb_to_recordset($5::jsonb) as a(alias_id text, entity_id text) where ${IF_FREE}
 )
 select type, name, value from keys`;
 
 /** Most of what is written is new and has no keys; that costs a record, a version and its references, no more. */
 const WRITE = {
-  plain: { made: plain(MADE), any: plain(MADE_OR_CHANGED) },
-  keyed: { made: keyed(MADE), any: keyed(MADE_OR_CHANGED) },
+  plain: { made: plain(MADE), any: plain(madeOrChanged("$4", "$5", "$6", "")) },
+  keyed: { made: keyed(MADE), any: keyed(madeOrChanged("$6", "$7", "$8", `and ${IF_FREE}`)) },
 } as const;

@@ -24,6 +24,9 @@ afterAll(async () => {
   await memory.stop();
 });
 
+/** Runs of each mixture of things done at once. */
+const RUNS = Number(process.env.MEMORY_RACE_RUNS ?? 15);
+
 type Doing = (node: Memory) => Promise<Tried>;
 
 const all = (doings: readonly Doing[]) => Promise.all(doings.map((each, at) => each(nodes[at % 4]!)));
@@ -120,7 +123,7 @@ it("keys in any order and mixture never make two of one, nor a failure that is n
       ).toEqual([]);
       await nothingWrong();
     }),
-    { numRuns: 15 },
+    { numRuns: RUNS },
   );
 });
 
@@ -210,6 +213,6 @@ it("merges, deletions, reverts and what refers to entities meanwhile leave nothi
       expect(Object.keys(codes(tried)).filter((code) => !known.has(code))).toEqual([]);
       await nothingWrong();
     }),
-    { numRuns: 20 },
+    { numRuns: RUNS },
   );
 }, 120_000);

@@ -1,16 +1,28 @@
 import type { Transaction } from "../../../engines/postgres/database.ts";
 import { memoryErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
+import type { Identity } from "./shape.ts";
 
 /** "deadlock detected" and "could not serialize access": the same again may well succeed. */
 const REPEATABLE = new Set(["40P01", "40001"]);
 
-/** Whether another transaction's locks, not the work itself, made it fail. */
+/** Other records have these identities, perhaps since a moment ago. Never leaves the feature. */
+export class IdentitiesTaken extends Error {
+  readonly identities: readonly Identity[];
+  constructor(identities: readonly Identity[]) {
+    super("other records have the identities");
+    this.identities = identities;
+  }
+}
+
+/** Whether what another transaction did meanwhile, not the work itself, made it fail. */
 export const isRepeatable = (error: unknown): boolean =>
-  error instanceof Error && REPEATABLE.has((error as { code?: string }).code ?? "");
+  error instanceof IdentitiesTaken ||
+  (error instanceof Error && REPEATABLE.has((error as { code?: string }).code ?? ""));
 
 /**
- * Runs `work` so that it can be undone and repeated when another transaction holds what it needs in another order.
+ * Runs `work` so that it can be undone and repeated when another transaction holds what it needs in another order, or
+ * has taken an identity since it was looked for.
  * Throws MEMORY_BUSY once it has been tried `limits.attempts` times.
  */
 export async function repeated<T>(tx: Transaction, work: (tx: Transaction) => Promise<T>): Promise<T> {

@@ -57,6 +57,12 @@ export function useRecords(
   );
 }
 
+/** Rows `i` of those identities in a parameter that somebody has; the limit has each looked up by its key. */
+const KEYS = (parameter: string) =>
+  `jsonb_to_recordset(${parameter}::jsonb) as k(type text, name text, value text) cross join lateral (
+     select * from ambit.memory_identities o where o.organization_id = $1
+       and (o.type, o.name, o.value) = (k.type, k.name, k.value) limit 1) as i`;
+
 /** The records with this id or any of these identities, held for a change. */
 export async function holdKnownBy(
   db: Queryable,
@@ -66,9 +72,7 @@ export async function holdKnownBy(
 ): Promise<MemoryRecord[]> {
   const rows = await db.query<RecordRow>(
     `${SELECT} and r.id = any(array(
-       select i.entity_id from ambit.memory_identities i
-       join jsonb_to_recordset($3::jsonb) as k(type text, name text, value text) using (type, name, value)
-       where i.organization_id = $1 union select $2::text where $2::text is not null)) ${LOCK.change}`,
+       select i.entity_id from ${KEYS("$3")} union select $2::text where $2::text is not null)) ${LOCK.change}`,
     [organizationId, id, JSON.stringify(identities)],
   );
   return rows.map(recordOf);
@@ -81,10 +85,8 @@ export function selectOwners(
   identities: readonly Identity[],
 ): Promise<(Identity & { id: string; title: string; action_id: string })[]> {
   return db.query(
-    `select i.type, i.name, i.value, r.id, r.title, r.action_id from ambit.memory_identities i
-     join jsonb_to_recordset($2::jsonb) as k(type text, name text, value text) using (type, name, value)
-     join ambit.memory_records r on r.organization_id = i.organization_id and r.id = i.entity_id
-     where i.organization_id = $1`,
+    `select i.type, i.name, i.value, r.id, r.title, r.action_id from ${KEYS("$2")}
+     join ambit.memory_records r on r.organization_id = $1 and r.id = i.entity_id`,
     [organizationId, JSON.stringify(identities)],
   );
 }

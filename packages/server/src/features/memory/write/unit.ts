@@ -9,7 +9,8 @@ import { type Change, type Difference, differenceOf } from "./difference.ts";
 import { withoutOldMarks } from "./erasure.ts";
 import { flushAddition, flushRemoval } from "./flush.ts";
 import { equalJson } from "./json.ts";
-import { type Identity, identityKey, shapeOf } from "./shape.ts";
+import { IdentitiesTaken } from "./retry.ts";
+import { identityKey, shapeOf } from "./shape.ts";
 
 /** Told when a limit turned something away, by the limit's name. */
 export type LimitHit = (limit: string) => void;
@@ -29,10 +30,10 @@ export interface Unit {
   /** Whether `write` may take some identities and then wait for, or lack, others: it is then to be in a savepoint. */
   contested(): boolean;
   /**
-   * Writes everything gathered. Returns the identities that other records have; if there are any, no record was
-   * written, and unless it is `contested` nothing at all.
+   * Writes everything gathered. Throws IdentitiesTaken when other records have some of the identities; unless it is
+   * `contested` nothing new has been written then.
    */
-  write(): Promise<Identity[]>;
+  write(): Promise<void>;
   outcome(result: JsonObject): MemoryOutcome;
 }
 
@@ -103,7 +104,7 @@ export function createUnit(tx: Transaction, work: MemoryWork, hit: LimitHit): Un
     },
     async write() {
       refuseTooLarge([...changes.values()], hit);
-      return writeAll(tx, work, difference());
+      await writeAll(tx, work, difference());
     },
     outcome: (result) => ({ result, changes: [...changes.values()].map(changeOf) }),
   };
@@ -132,24 +133,19 @@ function refuseTooLarge(all: readonly Change[], hit: LimitHit): void {
   }
 }
 
-async function writeAll(
-  tx: Transaction,
-  work: MemoryWork,
-  { removal, addition }: Difference,
-): Promise<Identity[]> {
+async function writeAll(tx: Transaction, work: MemoryWork, { removal, addition }: Difference): Promise<void> {
   if (removal !== null) await flushRemoval(tx, work, removal);
-  if (addition === null) return [];
+  if (addition === null) return;
   const { records, identities } = addition;
   const size = limits.recordsPerStatement;
   const first = { ...addition, records: records.slice(0, size) };
   const free = await flushAddition(tx, work.organizationId, first);
   if (free.length < identities.length) {
     const ours = new Set(free.map(identityKey));
-    return identities.filter((identity) => !ours.has(identityKey(identity)));
+    throw new IdentitiesTaken(identities.filter((identity) => !ours.has(identityKey(identity))));
   }
   for (let at = size; at < records.length; at += size) {
     const rest = { records: records.slice(at, at + size), references: [], identities: [], aliases: [] };
     await flushAddition(tx, work.organizationId, rest);
   }
-  return [];
 }
