@@ -108,16 +108,17 @@ describe("checkpoints", () => {
 });
 
 describe("a ledger that is not what was signed", () => {
-  /** What a superuser, or whoever has the disk, may have done after 600 entries were signed and 100 more came. */
+  /** What a superuser, or whoever has the disk, may have done after 600 entries were signed and 200 more came. */
   const TAMPERED: Record<string, string> = {
     "a leaf before the last checkpoint":
       "update ambit.ledger_leaves set hash = sha256('x') where index = 598",
     "a tile before the last checkpoint": "update ambit.ledger_tiles set hash = sha256('x') where index = 1",
+    "a tile after it": "update ambit.ledger_tiles set hash = sha256('x') where index = 2",
     "an entry after it":
       "update ambit.ledger_entries set entry = '{}' where seq = (select seq from ambit.ledger_leaves where index = 650)",
     "a leaf after it": "update ambit.ledger_leaves set hash = sha256('x') where index = 650",
     "an entry that is gone":
-      "delete from ambit.ledger_entries where seq = (select seq from ambit.ledger_leaves where index = 699)",
+      "delete from ambit.ledger_entries where seq = (select seq from ambit.ledger_leaves where index = 799)",
     "a leaf that is gone": "delete from ambit.ledger_leaves where index = 640",
     "a tail that is cut":
       "delete from ambit.ledger_leaves where index >= 500; update ambit.ledger_head set tree_size = 500",
@@ -128,12 +129,12 @@ describe("a ledger that is not what was signed", () => {
     it(`is not signed: ${what}`, async () => {
       await write(600);
       expect((await ledger.checkpoints.current()).size).toBe(600);
-      await write(100);
+      await write(200);
       await eventually(async () => {
         const [row] = await test.platform.database.query<{ size: number }>(
           "select tree_size::int as size from ambit.ledger_head",
         );
-        return row!.size === 700;
+        return row!.size === 800;
       });
       await ledger.stop();
       await test.asSuperuser(statements);

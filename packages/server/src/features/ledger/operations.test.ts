@@ -24,6 +24,7 @@ beforeAll(async () => {
     if (n % 10 === 0) await doors.ledger.record(draftOf(other, { data: { n }, sealed }));
   }
   await doors.ledger.record(draftOf(null, { data: { server: true }, sealed: { note: "of nobody" } }));
+  expect((await doors.api("POST", "/v1/ledger/checkpoints", owner, {})).status).toBe(200);
 });
 afterAll(async () => {
   await doors.close();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { limits } from "./limits.ts";
-import { afterLooking, sourcesFor } from "./search.ts";
+import { afterLooking, sourcesFor } from "./sources.ts";
 import { openStage, type Stage } from "./testing/stage.ts";
 import type { Words } from "./words.ts";
 
@@ -90,28 +90,52 @@ describe("where candidates are looked for", () => {
   });
   const plain = { wanted: [] };
 
+  const looked = (of: Words, filter: Parameters<typeof sourcesFor>[1] = plain) =>
+    sourcesFor(of, filter).map(({ throughNewest }) => throughNewest);
+
   it("among the newest when many have the words, by the index when few have", () => {
     const common = limits.commonRecords;
-    expect(sourcesFor(words(common, 0), plain)).toEqual({ words: true, titles: false, typed: null });
-    expect(sourcesFor(words(common, common), plain)).toEqual({ words: true, titles: true, typed: null });
-    expect(sourcesFor(words(common - 1, 0), plain)).toEqual({ words: false, titles: false, typed: null });
-    const about = { wanted: [], about: { id: "ent_1", field: null } };
-    expect(sourcesFor(words(common, common), about)).toEqual({ words: false, titles: false, typed: null });
-    const corrected = { ...words(0, 0), alternatives: new Map([["a", ["b"]]]) };
+    expect(looked(words(common, 0))).toEqual([true, false]);
+    expect(looked(words(common, common))).toEqual([true, true]);
+    expect(looked(words(common - 1, 0))).toEqual([false, false]);
+    expect(looked(words(common, common), { wanted: [], about: { id: "ent_1", field: null } })).toEqual([
+      false,
+      false,
+    ]);
     const counts = new Map([["b", { documents: common, titles: 0 }]]);
-    expect(sourcesFor({ ...corrected, counts }, plain)).toEqual({ words: true, titles: false, typed: false });
+    const corrected = { ...words(0, 0), alternatives: new Map([["a", ["b"]]]), counts };
+    expect(looked(corrected)).toEqual([true, false, false]);
+  });
+
+  it("for rare words of which any will do, besides the common ones", () => {
+    const counts = new Map([
+      ["a", { documents: limits.commonRecords, titles: 0 }],
+      ["b", { documents: 5, titles: 0 }],
+    ]);
+    const terms = ["a", "b"].map((word) => [{ word, prefix: false }]);
+    const any = { query: { terms, all: false }, alternatives: new Map(), counts };
+    const sources = sourcesFor(any, plain);
+    expect(sources.map(({ throughNewest }) => throughNewest)).toEqual([true, false, false]);
+    expect(sources[2]!.query.terms).toEqual([terms[1]]);
+    expect(sourcesFor({ ...any, query: { terms, all: true } }, plain)).toHaveLength(2);
   });
 
   it("by the index after all when too few were among the newest, but for phrases that fill the page", () => {
-    const order = (terms: number) => ({
-      ...{ sources: { words: true, titles: true, typed: null }, limit: 21 },
-      query: { terms: [Array.from({ length: terms }, () => ({ word: "a", prefix: false }))], all: true },
-    });
-    const tally = (found: number) => ({ words_found: found, titles_found: found, typed_found: 0 });
+    const order = (terms: number) => {
+      const query = {
+        terms: [Array.from({ length: terms }, () => ({ word: "a", prefix: false }))],
+        all: true,
+      };
+      const source = { query, alternatives: new Map(), inTitles: false, throughNewest: true };
+      return { query, sources: [source, source], limit: 21 };
+    };
+    const again = (terms: number, tally: number[], rows: number) =>
+      afterLooking(order(terms), tally, rows)?.map(({ throughNewest }) => throughNewest) ?? null;
     const enough = limits.candidates;
-    expect(afterLooking(order(1), tally(enough), 21)).toBeNull();
-    expect(afterLooking(order(1), tally(enough - 1), 21)?.words).toBe(false);
-    expect(afterLooking(order(2), tally(enough - 1), 21)).toBeNull();
-    expect(afterLooking(order(2), tally(enough - 1), 20)?.words).toBe(false);
+    expect(again(1, [enough, enough], 21)).toBeNull();
+    expect(again(1, [enough - 1, 0], 21)).toEqual([false, true]);
+    expect(again(1, [enough, enough - 1], 21)).toEqual([true, false]);
+    expect(again(2, [enough - 1, 0], 21)).toBeNull();
+    expect(again(2, [enough - 1, 0], 20)).toEqual([false, true]);
   });
 });

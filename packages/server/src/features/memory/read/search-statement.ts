@@ -22,15 +22,14 @@ export interface RankedPlace {
   readonly id: string;
 }
 
-/**
- * Where candidates come from: records with the words, with the words in their titles, and with the words as they were
- * typed. True: so many have them that the newest records are looked through instead of asking the index.
- */
-export interface Sources {
-  readonly words: boolean;
-  readonly titles: boolean;
-  /** Null: nothing stands in for any word. */
-  readonly typed: boolean | null;
+/** Where candidates come from. */
+export interface Source {
+  /** What the index is asked, without what `indexText` adds to the words. */
+  readonly query: Query;
+  readonly alternatives: Alternatives;
+  readonly inTitles: boolean;
+  /** So many have it that the newest records are looked through instead of asking the index. */
+  readonly throughNewest: boolean;
 }
 
 /** A search ready to be sent. */
@@ -39,15 +38,16 @@ export interface SearchOrder {
   readonly filter: MemoryFilter;
   readonly query: Query;
   readonly alternatives: Alternatives;
-  readonly sources: Sources;
+  /** The first gives everything that can be found; the others are for when that is too much, so that the best is there. */
+  readonly sources: readonly Source[];
   readonly after: RankedPlace | null;
   readonly limit: number;
 }
 
 /**
  * Finds candidates, ranks them, and reads those of the page. Answers rows of `LISTED_NOW`, `rank`, `found` (the
- * alternatives that stand in the record), and `words_found`, `titles_found` and `typed_found` (how many candidates each
- * source gave); one row with the id null when the page is empty.
+ * alternatives that stand in the record), and `tally` (how many candidates each source gave); one row with the id null
+ * when the page is empty.
  *
  * The rank is between 0 and 1, rounded so that like records tie and the newer goes first. What share of the terms
  * stands there as it was typed counts more than everything else together, then the share that stands in the title, then
@@ -78,7 +78,7 @@ export function searchStatement(order: SearchOrder): { text: string; values: unk
     ranked as materialized (
       select c.id, c.version, c.updated_at,
         array(select word from unnest(${others}) as word where c.search @@ ('''' || word || '''')::tsquery) as found,
-        round(((10 * ${share(exact)} + ${share(inTitle)} + 0.2 * ts_rank(c.search, ${density}, 33)) / 11.2)::numeric, 4)::float8 as rank
+        round(((10 * ${share(exact)} + ${share(inTitle)} + 0.2 * ts_rank(c.search, ${density}, 32)) / 11.2)::numeric, 4)::float8 as rank
       from candidates c
     ), page as (
       select * from ranked where (rank, updated_at, id) < ${after}
@@ -94,7 +94,7 @@ export function searchStatement(order: SearchOrder): { text: string; values: unk
           : ""
       }
     )
-    select shown.*, tally.* from tally left join shown on true
+    select shown.*, ${then ? "array[]::int[]" : "(select tally from tallied)"} as tally from (select 1) as one left join shown on true
     order by shown.rank desc, shown.updated_at desc, shown.id desc`;
   return { text, values: bind.values };
 }
@@ -103,43 +103,35 @@ const NEWEST_FIRST = "order by updated_at desc, id desc limit";
 
 /** Candidates as things are now: the newest of what each source gives. */
 function candidatesNow(bind: Parameters, order: SearchOrder, who: BoundReader, where: BoundFilter): string {
-  const { query, alternatives, sources } = order;
   const index = indexFilterOf(order);
   const most = bind.add(limits.candidates, "int");
-  const recent =
-    sources.words || sources.titles || sources.typed === true ? bind.add(limits.recentRecords, "int") : null;
   const row = `s.organization_id = ${who.organization} and ${where.isWanted("s")} and ${where.now("s")}`;
-  // Materialised, lest Postgres walk through all records by age to find a rare word.
-  const hits = (tsquery: string, throughNewest: boolean) => {
-    if (where.about !== null) {
-      return `(select s.ctid as spot, s.updated_at, s.id from ${where.about} about
-        join ambit.memory_search s on s.id = about.from_id where s.search @@ ${tsquery} and ${row})`;
+  const hits = ({ query, alternatives, inTitles, throughNewest }: Source) => {
+    const text = (inTitles ? titleIndexText : indexText)(query, alternatives, index);
+    const found = `s.search @@ ${bind.add(text, "tsquery")} and ${row}`;
+    if (throughNewest) {
+      return `select s.ctid as spot, s.updated_at, s.id from (
+          select n.ctid, n.* from ambit.memory_search n where n.organization_id = ${who.organization}
+          ${NEWEST_FIRST} ${bind.add(limits.recentRecords, "int")}
+        ) s where ${found} limit ${most}`;
     }
-    if (!throughNewest || recent === null)
-      return `(select s.ctid as spot, s.updated_at, s.id from ambit.memory_search s where s.search @@ ${tsquery} and ${row})`;
-    return `(select s.ctid as spot, s.updated_at, s.id from (
-        select n.ctid, n.* from ambit.memory_search n where n.organization_id = ${who.organization}
-        ${NEWEST_FIRST} ${recent}
-      ) s where s.search @@ ${tsquery} and ${row} limit ${most})`;
+    return `select s.ctid as spot, s.updated_at, s.id from ambit.memory_search s
+      ${where.about === null ? "" : `join ${where.about} about on about.from_id = s.id`} where ${found}`;
   };
-  const words = hits(bind.add(indexText(query, alternatives, index), "tsquery"), sources.words);
-  const titles = hits(bind.add(titleIndexText(query, alternatives, index), "tsquery"), sources.titles);
-  const typed =
-    sources.typed === null
-      ? null
-      : hits(bind.add(indexText(query, NO_ALTERNATIVES, index), "tsquery"), sources.typed);
-  const newest = (hits: string) => `(select spot from ${hits} ${NEWEST_FIRST} ${most})`;
-  return `words as materialized ${words},
-    titles as materialized (select * from ${titles} t where (select count(*) >= ${most} from words)),
-    ${typed === null ? "" : `typed as materialized ${typed},`}
+  // Materialised, lest Postgres walk through all records by age to find a rare word.
+  const sources = order.sources.map((source, at) =>
+    at === 0
+      ? `source_0 as materialized (${hits(source)})`
+      : `source_${at} as materialized (
+           select * from (${hits(source)}) more where (select count(*) >= ${most} from source_0))`,
+  );
+  const newest = sources.map((_, at) => `(select spot from source_${at} ${NEWEST_FIRST} ${most})`);
+  const counts = sources.map((_, at) => `(select count(*)::int from source_${at})`);
+  return `${sources.join(", ")},
     candidates as (
       select s.id, null::int as version, s.updated_at, s.search from ambit.memory_search s
-      where s.ctid = any(array(
-        ${newest("words")} union ${newest("titles")} ${typed === null ? "" : `union ${newest("typed")}`}))
-    ), tally as (
-      select (select count(*)::int from words) as words_found, (select count(*)::int from titles) as titles_found,
-        (select ${typed === null ? "0" : "count(*)::int from typed"}) as typed_found
-    )`;
+      where s.ctid = any(array(${newest.join(" union ")}))
+    ), tallied as (select array[${counts.join(", ")}] as tally)`;
 }
 
 /** Candidates as things were: of what has not changed since, and of what has been replaced since, the newest. */
@@ -163,7 +155,7 @@ function candidatesThen(bind: Parameters, order: SearchOrder, who: BoundReader, 
       from (select id, version from replaced ${NEWEST_FIRST} ${most}) chosen
       join ambit.memory_versions v
         on v.organization_id = ${who.organization} and v.record_id = chosen.id and v.version = chosen.version
-    ), tally as (select 0 as words_found, 0 as titles_found, 0 as typed_found)`;
+    )`;
 }
 
 /** What of reader and filter the index itself can answer for. */

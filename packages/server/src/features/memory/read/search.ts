@@ -8,9 +8,10 @@ import { limits } from "./limits.ts";
 import { listRecords } from "./listing.ts";
 import { asksForLatest, type Match, parseQuery, type Query, wordCount } from "./query.ts";
 import { type RecordRow, recordOf } from "./rows.ts";
-import { type RankedPlace, type SearchOrder, type Sources, searchStatement } from "./search-statement.ts";
-import { type Alternatives, NO_ALTERNATIVES } from "./tsquery.ts";
-import { lookUp, recordsFound, type Words, widen, wordsSought } from "./words.ts";
+import { type RankedPlace, type SearchOrder, searchStatement } from "./search-statement.ts";
+import { afterLooking, sourcesFor } from "./sources.ts";
+import type { Alternatives } from "./tsquery.ts";
+import { lookUp, type Words, widen, wordsSought } from "./words.ts";
 
 /** A record that was found. */
 export interface Found {
@@ -75,12 +76,7 @@ export async function searchMemory(
 
 const NOTHING: SearchAnswer = { found: [], nextCursor: null, corrections: {}, words: [] };
 
-interface Tally {
-  readonly words_found: number;
-  readonly titles_found: number;
-  readonly typed_found: number;
-}
-type SearchRow = RecordRow & Tally & { readonly rank: number; readonly found: readonly string[] };
+type SearchRow = RecordRow & { readonly rank: number; readonly found: readonly string[] };
 
 async function runSearch(
   db: Queryable,
@@ -109,47 +105,10 @@ async function runSearch(
   };
 }
 
-/** Which candidates to look for among the newest records; what refers to one record is few. Pure. */
-export function sourcesFor(words: Words, { about, asOf }: MemoryFilter): Sources {
-  const byIndex = about !== undefined || asOf != null;
-  const common = (alternatives: Alternatives, where: "documents" | "titles") =>
-    !byIndex && recordsFound(words, alternatives, where) >= limits.commonRecords;
-  return {
-    words: common(words.alternatives, "documents"),
-    titles: common(words.alternatives, "titles"),
-    typed: words.alternatives.size === 0 ? null : common(NO_ALTERNATIVES, "documents"),
-  };
-}
-
-/**
- * The sources to ask the index for after all, as too little was among the newest; null when all is well. Then they are
- * few and the index is quick, but for phrases: those it finds only by reading every record that has the words, which is
- * not worth it for more than the page. Pure.
- */
-export function afterLooking(
-  { sources, query, limit }: Pick<SearchOrder, "sources" | "query" | "limit">,
-  tally: Tally,
-  rows: number,
-): Sources | null {
-  const enough = limits.candidates;
-  const phrase = query.terms.some((term) => term.length > 1);
-  const keep = (throughNewest: boolean, found: number) =>
-    throughNewest && (found >= enough || (phrase && rows >= limit));
-  const better: Sources = {
-    words: keep(sources.words, tally.words_found),
-    // Titles are looked at only when there are enough words.
-    titles: sources.titles && (tally.words_found < enough || keep(sources.titles, tally.titles_found)),
-    typed: sources.typed === null ? null : keep(sources.typed, tally.typed_found),
-  };
-  const same =
-    better.words === sources.words && better.titles === sources.titles && better.typed === sources.typed;
-  return same ? null : better;
-}
-
-async function send(db: Queryable, order: SearchOrder): Promise<{ rows: SearchRow[]; tally: Tally }> {
+async function send(db: Queryable, order: SearchOrder): Promise<{ rows: SearchRow[]; tally: number[] }> {
   const { text, values } = searchStatement(order);
-  const rows = await db.query<SearchRow | (Tally & { id: null })>(text, values);
-  return { rows: rows.filter((row): row is SearchRow => row.id !== null), tally: rows[0]! };
+  const rows = await db.query<(SearchRow | { id: null }) & { tally: number[] }>(text, values);
+  return { rows: rows.filter((row) => row.id !== null) as SearchRow[], tally: rows[0]!.tally };
 }
 
 /**

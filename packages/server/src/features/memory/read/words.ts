@@ -1,6 +1,6 @@
 import type { Queryable } from "../../../engines/postgres/database.ts";
 import { limits } from "./limits.ts";
-import type { Query, Token } from "./query.ts";
+import type { Query, Term, Token } from "./query.ts";
 import type { Alternatives } from "./tsquery.ts";
 import { alternativesTo, type Count, countOfPrefix, countsOf } from "./vocabulary.ts";
 
@@ -71,7 +71,7 @@ async function withAlternatives(
 }
 
 /**
- * About how many records the query finds, at most: as many as have its rarest term when all are needed, else as many as
+ * About how many records a query finds, at most: as many as have its rarest term when all are needed, else as many as
  * have any. Pure.
  */
 export function recordsFound(
@@ -79,11 +79,30 @@ export function recordsFound(
   alternatives: Alternatives,
   where: keyof Count,
 ): number {
-  const count = (key: string) => counts.get(key)?.[where] ?? 0;
-  const ofToken = (token: Token) =>
-    [keyOf(token), ...(alternatives.get(token.word) ?? [])].reduce((sum, key) => sum + count(key), 0);
-  const ofTerms = query.terms.map((term) => Math.min(...term.map(ofToken)));
+  const ofTerms = query.terms.map((term) => recordsOfTerm(term, counts, alternatives, where));
   return query.all ? Math.min(...ofTerms) : ofTerms.reduce((sum, each) => sum + each, 0);
+}
+
+function recordsOfTerm(
+  term: Term,
+  counts: Words["counts"],
+  alternatives: Alternatives,
+  where: keyof Count,
+): number {
+  const ofWords = term.map((token) => {
+    const keys = [keyOf(token), ...(alternatives.get(token.word) ?? [])];
+    return keys.reduce((sum, key) => sum + (counts.get(key)?.[where] ?? 0), 0);
+  });
+  return Math.min(...ofWords);
+}
+
+/** The rarest terms of a query, as long as they together find fewer than `most` records. Pure. */
+export function rarestTerms({ query, counts, alternatives }: Words, most: number): Term[] {
+  const rarest = query.terms
+    .map((term) => ({ term, records: recordsOfTerm(term, counts, alternatives, "documents") }))
+    .sort((a, b) => a.records - b.records);
+  let sum = 0;
+  return rarest.filter(({ records }) => (sum += records) < most).map(({ term }) => term);
 }
 
 /** The words that were looked for, as the index has them; one that ends in * stands for all that begin with it. Pure. */
