@@ -23,6 +23,7 @@ import { ensureOpen } from "../harness/resources.ts";
 /** A ledger as a node has it, on a Postgres of its own with Ambit's settings; its sequencer runs. */
 export interface LedgerStand {
   readonly ledger: Ledger;
+  readonly platform: Platform;
   readonly database: Database;
   /** Login of the database's superuser. */
   readonly admin: Target;
@@ -54,7 +55,14 @@ export async function openLedgerStand(resources: AsyncDisposableStack): Promise<
   const ledger = createLedgerService(platform);
   ledger.start();
   resources.defer(() => ledger.stop());
-  return { ledger, database, admin, organizationId: newUuid(), version: await postgresVersion(dataDir) };
+  return {
+    ledger,
+    platform,
+    database,
+    admin,
+    organizationId: newUuid(),
+    version: await postgresVersion(dataDir),
+  };
 }
 
 /** What an executed action leaves in the ledger: some facts, a sealed payload and a sealed result. */

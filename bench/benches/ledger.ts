@@ -1,5 +1,6 @@
 import type { Bench, BenchContext } from "../harness/bench.ts";
 import { measureAppends } from "./ledger-appends.ts";
+import { measureProposals } from "./ledger-proposals.ts";
 import { type LedgerStand, openLedgerStand } from "./ledger-stand.ts";
 import { measureVerification } from "./ledger-verification.ts";
 
@@ -7,6 +8,7 @@ import { measureVerification } from "./ledger-verification.ts";
 const PARTS: readonly ((context: BenchContext, stand: LedgerStand) => Promise<void>)[] = [
   measureVerification,
   measureAppends,
+  measureProposals,
 ];
 
 /** What it costs to have everything in the ledger, and how fast somebody else verifies it. */

@@ -17,8 +17,8 @@ export const CONTRACT: Readonly<Record<string, Contract>> = {
   init_app: contract("name", "name region organization_id"),
   manage_app: contract(
     "action",
-    "action app_id paused reason access_mode visibility listed tables allowed_origins env",
-    "list delete pause get_config update_access_mode secure update_cors set_visibility get_env update_env",
+    "action app_id paused reason access_mode visibility listed tables allowed_origins env organization_id users",
+    "list delete pause get_config update_access_mode secure update_cors set_visibility get_env update_env link_substrate unlink_substrate set_substrate_autopropagate",
   ),
   manage_schema: contract("app_id action", "app_id action schema name", "get apply dry_run list_migrations"),
   manage_rls: contract(
@@ -62,6 +62,32 @@ export const CONTRACT: Readonly<Record<string, Contract>> = {
     "app_id category event_type action resource_type resource_id actor_id user_id from to limit offset",
   ),
   list_regions: contract("", ""),
+  manage_substrate: contract(
+    "action",
+    "action capability payload dangerously_skip_approval idempotency_key action_id reason status source_app_id source_rule_id limit before type q primary_email cursor entity_id kind count artifact_id kinds match source_artifact_id superseded state outbox_id rule_id enabled name description trigger_cron condition_mode condition action_capability action_payload_template max_fires_per_day days yolo_mode principle_id conflict_id resolution",
+    "propose approve reject list_actions get_action find_entities get_entity list_source_artifacts get_source_artifact search_memory list_memory list_outbox retry_outbox cancel_outbox list_rules get_rule create_rule update_rule delete_rule enable_rule disable_rule list_rule_firings snapshots get_settings set_yolo provision list_capabilities list_principles get_principle list_policy_conflicts get_policy_conflict resolve_policy_conflict",
+  ),
+  propose_action: contract(
+    "capability payload",
+    "capability payload idempotency_key dangerously_skip_approval",
+  ),
+  approve_action: contract("action_id", "action_id"),
+  reject_action: contract("action_id", "action_id reason"),
+  manage_attention_rules: contract(
+    "action",
+    "action rule_id enabled name description trigger_cron condition_mode condition action_capability action_payload_template max_fires_per_day limit",
+    "list get create update delete enable disable firings preview",
+  ),
+  manage_approvals: contract(
+    "action",
+    "action approval_id reason preview_hash status kind requester capability limit before",
+    "list get approve reject get_settings update_settings",
+  ),
+  manage_ledger: contract(
+    "action",
+    "action id kind subject from to before limit size",
+    "list get key checkpoint list_checkpoints prove_inclusion prove_consistency",
+  ),
   butterbase_docs: contract("", "topic query"),
   ambit_docs: contract("", "topic query"),
   update_rows: contract("app_id table filters data", "app_id table filters data dry_run as_role as_user"),
@@ -71,5 +97,5 @@ export const CONTRACT: Readonly<Record<string, Contract>> = {
 
 /** Names older clients still call, though no list shows them. */
 export const ALIASES = words(
-  "get_schema apply_schema dry_run_schema list_migrations list_apps enable_rls create_policy create_user_isolation_policy get_rls_policies delete_rls_policy configure_realtime get_realtime_config",
+  "get_schema apply_schema dry_run_schema list_migrations list_apps enable_rls create_policy create_user_isolation_policy get_rls_policies delete_rls_policy configure_realtime get_realtime_config find_entities get_entity search_memory list_outbox retry_outbox cancel_outbox",
 );

@@ -5,7 +5,7 @@
 export class HttpReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[]>>;
-  /** A string is sent as it is (set content-type); anything else as JSON. */
+  /** A string is sent as it is, a stream as it comes (set content-type); anything else as JSON. */
   readonly body: unknown;
 
   constructor(reply: { status?: number; headers?: Record<string, string | string[]>; body?: unknown }) {

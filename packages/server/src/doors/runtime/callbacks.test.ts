@@ -219,7 +219,7 @@ describe("a statement whose caller goes away", () => {
   it("is cancelled", async () => {
     const running = async () =>
       (
-        await stage.platform.database.query(
+        await stage.asSuperuser(
           "select 1 from pg_stat_activity where usename = $1 and state = 'active' and query like '%generate_series%'",
           [app.id],
         )

@@ -149,6 +149,7 @@ describe("what code reads", () => {
       (await byKey("find_entities", { q: "Ada" })).entities,
     );
     expect(await got("findEntities", { type: "company" })).toEqual([]);
+    expect(await got("getEntity", id, { as_of: "2020-01-01" })).toBeNull();
     const query = { kinds: "source_artifacts", limit: 5 };
     const found = await got("searchMemory", "engine", { ...query, kinds: ["source_artifacts"] });
     expect(found).toEqual((await byKey("search_memory", { q: "engine", ...query })).results);

@@ -102,9 +102,8 @@ async function read(
   question: Record<string, unknown>,
 ): Promise<object> {
   const found = operation(deps, action);
-  const { kinds } = question;
-  const given = id === undefined ? question : { [found.mcp?.rename?.[id] ?? id]: question.id };
-  const input = inputFor(found, Array.isArray(kinds) ? { ...given, kinds: kinds.join(",") } : given);
+  const given = id === undefined ? question : { ...question, [found.mcp?.rename?.[id] ?? id]: question.id };
+  const input = inputFor(found, given);
   const call = {
     principal: keyOfApp(app, organizationId),
     ...{ door: "internal" as const, requestId: newUuid(), ip: "", userAgent: "", nowMs, signal },

@@ -40,7 +40,7 @@ const MEMBERS: Partial<Record<Topic, readonly string[]>> = {
   platform: ["apps", "audit", "keys", "organizations", "operations", "backup", "security"],
   schema: ["migrations", "rls", "row-level-security"],
   substrate: [
-    ...["approvals", "ledger", "outbox", "snapshots", "attention_rules", "attention-rules"],
+    ...["memory", "approvals", "ledger", "outbox", "snapshots", "attention_rules", "attention-rules"],
     ...["substrate_stream", "substrate-stream", "substrate_export"],
   ],
 };

@@ -70,6 +70,17 @@ describe("erasing", () => {
     expect((await ledger.get(org, rows[0]!.id)).openings).toBeNull();
   });
 
+  it("of very many subjects takes as many entries as it needs", async () => {
+    const subjects = Array.from({ length: 450 }, (_, n) => `many_${n}`);
+    for (const n of [0, 300, 449]) {
+      await ledger.record(draftOf(org, { subject: subjects[n], sealed: { name: "x" } }));
+    }
+    expect(await erase(org, subjects)).toBe(3);
+    const { rows } = await ledger.list(org, { kind: "ledger.erased" }, 3);
+    const told = rows.flatMap(({ entry }) => JSON.parse(entry).data.subjects);
+    expect(told.sort()).toEqual([...subjects].sort());
+  });
+
   it("leaves no trace when its transaction is undone", async () => {
     await ledger.record(draftOf(org, { subject: "act_9", sealed: { name: "Grace" } }));
     const undone = test.platform.database.transaction(async (tx) => {

@@ -9,6 +9,8 @@ export interface ExportedLeaf {
   readonly entry: string | null;
   /** name → JSON text of {salt, value}, where the reader may have them. */
   readonly openings: Readonly<Record<string, string>> | null;
+  /** There is no such entry, whoever asks: somebody took it out. */
+  readonly lost: boolean;
 }
 
 /**
@@ -23,13 +25,14 @@ export async function selectExportedLeaves(
 ): Promise<ExportedLeaf[]> {
   const rows = await db.query<Omit<ExportedLeaf, "index"> & { readonly index: string }>(
     `with page as materialized (
-       select l.index, l.hash, e.entry, o.openings,
-         sum(coalesce(octet_length(e.entry), 0) + coalesce(o.bytes, 0)) over (order by l.index) as bytes
+       select l.index, l.hash, mine.entry, o.openings, e.seq is null as lost, min(l.index) over () as first,
+         sum(coalesce(octet_length(mine.entry), 0) + coalesce(o.bytes, 0)) over (order by l.index) as bytes
        from ambit.ledger_leaves l
-       left join ambit.ledger_entries e on e.seq = l.seq and (e.organization_id = $1 or e.organization_id is null)
+       left join ambit.ledger_entries e on e.seq = l.seq
+       left join lateral (select e.entry where e.organization_id = $1 or e.organization_id is null) as mine on true
        left join ambit.ledger_openings o on o.seq = e.seq and o.organization_id = $1
        where l.index >= $2 and l.index < $3)
-     select index, hash, entry, openings from page where bytes <= $4 or index = $2 order by index`,
+     select index, hash, entry, openings, lost from page where bytes <= $4 or index = first order by index`,
     [organizationId, first, Math.min(end, first + limits.exportLeaves), limits.pageBytes],
   );
   return rows.map((row) => ({ ...row, index: Number(row.index) }));

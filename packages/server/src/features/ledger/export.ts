@@ -22,18 +22,18 @@ export function openingsOf(kept: Readonly<Record<string, string>> | null): Openi
 const asLine = ({ index, entry, openings, hash }: ExportedLeaf): EntryLine | ForeignLine =>
   entry === null ? { index, leaf: hash } : { index, entry, leaf: hash, openings: openingsOf(openings) };
 
+/** What was taken out has no line, neither as an entry nor as a hash that could be another's. */
 async function* leavesOf(database: Database, organizationId: string, size: number) {
   for (let next = 0; next < size; ) {
     const page = await selectExportedLeaves(database, organizationId, next, size);
-    if (page.length === 0) throw new Error(`leaf ${next} of the ledger is missing`);
-    for (const leaf of page) yield asLine(leaf);
-    next = page.at(-1)!.index + 1;
+    for (const leaf of page) if (!leaf.lost) yield asLine(leaf);
+    next = (page.at(-1)?.index ?? next + limits.exportLeaves - 1) + 1;
   }
 }
 
-async function* notesOf(database: Database, size: number): AsyncGenerator<SizedNote> {
+async function* notesOf(database: Database, upTo: number | null): AsyncGenerator<SizedNote> {
   for (let after = -1; ; ) {
-    const page = await selectCheckpoints(database, { after, upTo: size, limit: limits.pageCheckpoints });
+    const page = await selectCheckpoints(database, { after, upTo, limit: limits.pageCheckpoints });
     yield* page;
     if (page.length < limits.pageCheckpoints) return;
     after = page.at(-1)!.size;
@@ -41,8 +41,9 @@ async function* notesOf(database: Database, size: number): AsyncGenerator<SizedN
 }
 
 /**
- * The lines of an export of the first `size` entries, which a checkpoint covers. Reads the database page by page as they
- * are asked for, so that memory stays bounded; holds no connection in between.
+ * The lines of an export of the first `size` entries, with every checkpoint of as many, or with `broken` every one there
+ * is. Reads the database page by page as they are asked for, so that memory stays bounded; holds no connection in
+ * between.
  */
 export async function* exportedLines(
   database: Database,
@@ -51,17 +52,19 @@ export async function* exportedLines(
     readonly origin: string;
     readonly publicKey: string;
     readonly size: number;
+    /** The ledger is not what was signed, and the export is to show it. */
+    readonly broken: boolean;
     readonly nowMs: number;
   },
 ): AsyncGenerator<string> {
-  const { organizationId, origin, publicKey, size } = about;
+  const { organizationId, origin, publicKey, size, broken } = about;
   const lines = exportLines({
     header: {
       ...{ origin, public_key: publicKey, size, organization: organizationId },
       exported_at: new Date(about.nowMs).toISOString(),
     },
     leaves: leavesOf(database, organizationId, size),
-    checkpoints: notesOf(database, size),
+    checkpoints: notesOf(database, broken ? null : size),
   });
   // Sent one by one, short lines would cost more than they hold.
   let chunk: string[] = [];

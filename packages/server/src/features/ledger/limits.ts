@@ -42,9 +42,11 @@ export const limits = {
   exportLeaves: 1_000,
   /** What an export sends at once, about. */
   exportChunkChars: 64 * 1024,
-  /** Subjects in one erasure, and names. */
+  /** Subjects in one entry about an erasure, and in one call; and names. */
   erasedSubjects: 200,
   erasedNames: 100,
-  /** A subject, a kind or a name in a question, and the reason for an erasure. */
-  textChars: 1_000,
+  /** A subject, a kind or a name in a question. */
+  textChars: 200,
+  /** The reason for an erasure. */
+  reasonChars: 2_000,
 } as const;

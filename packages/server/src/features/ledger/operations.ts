@@ -95,7 +95,7 @@ const eraseOperation = (ledger: Ledger): AnyOperation =>
         .max(limits.erasedNames)
         .optional()
         .describe("Only values sealed under these names, e.g. payload"),
-      reason: text.min(1).describe("Why; kept in the ledger, sealed"),
+      reason: z.string().min(1).max(limits.reasonChars).describe("Why; kept in the ledger, sealed"),
     }),
     output: z.object({ erased: z.number().describe("Values that were there and are not any more") }),
     right: "own",

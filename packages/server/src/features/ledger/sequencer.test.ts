@@ -133,6 +133,29 @@ describe("the sequencer", () => {
     await eventually(async () => (await head()).gap_from.length === 0);
   });
 
+  it("is waited for by nobody who writes, nor does anybody wait for another's transaction", async () => {
+    const ledger = startNode();
+    await eventually(async () => (await head()).holder !== null);
+    const stuck = new pg.Client({ ...test.platform.database.target });
+    await stuck.connect();
+    await stuck.query("begin");
+    await stuck.query("select from ambit.ledger_head for update");
+    const other = await holdOpen();
+    try {
+      const writing = Array.from({ length: 50 }, (_, n) =>
+        n % 2 === 0
+          ? ledger.record(draftOf(org))
+          : test.platform.database.transaction(async (tx) => ledger.append(tx, draftOf(org))),
+      );
+      expect((await Promise.all(writing)).length).toBe(50);
+      expect(await placed()).toEqual([]);
+    } finally {
+      await stuck.end();
+      await other.rollback();
+    }
+    await eventually(async () => (await placed()).length === 50);
+  });
+
   it("takes over where the other left off, with what that one was waiting for", async () => {
     const first = startNode();
     await eventually(async () => (await head()).holder !== null);

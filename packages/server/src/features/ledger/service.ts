@@ -1,5 +1,6 @@
 import type { Platform } from "../../engines/platform.ts";
 import type { Transaction } from "../../engines/postgres/database.ts";
+import { AmbitError } from "../../kernel/errors.ts";
 import { newSortableId } from "../../kernel/ids.ts";
 import { createTicker } from "../../kernel/ticker.ts";
 import { createWriters } from "./append.ts";
@@ -11,6 +12,7 @@ import { createProofs, entryOf, type Proofs } from "./proofs.ts";
 import { createSchedule } from "./schedule.ts";
 import { createSequencer } from "./sequencer.ts";
 import { type EntryFilter, type EntryRow, eraseOpenings, selectEntries } from "./store.ts";
+import { selectHead } from "./tree-store.ts";
 import type { LedgerDraft } from "./types.ts";
 
 export type { Json, JsonObject, LedgerActor, LedgerDraft } from "./types.ts";
@@ -60,7 +62,10 @@ export interface Ledger extends LedgerService {
   ): Promise<{ rows: EntryRow[]; more: boolean }>;
   /** Throws RESOURCE_NOT_FOUND. */
   get(organizationId: string, id: string): Promise<EntryRow>;
-  /** An export up to a fresh checkpoint, in pieces of text, for an organisation. */
+  /**
+   * An export up to a fresh checkpoint, in pieces of text, for an organisation. Of a ledger that is broken, as it is: what
+   * is wrong with it shows when it is verified. Throws LEDGER_BEHIND.
+   */
   export(organizationId: string, nowMs: number, signal?: AbortSignal): Promise<AsyncGenerator<string>>;
   start(): void;
   /** Writes what waits, ends what is under way, and lets another node place entries. */
@@ -92,15 +97,20 @@ export function createLedgerService(platform: Platform): Ledger {
     append: writers.append,
     record: writers.record,
     async erase(tx, { organizationId, subjects, names, actor, reason }) {
-      const erased = await eraseOpenings(tx, { organizationId, subjects, names });
-      writers.append(tx, {
-        ...{ kind: "ledger.erased", organizationId, actor },
-        // A subject of its own: what is erased about the others next is not why it was erased before.
-        subject: newSortableId("era", platform.clock()),
-        data: { subjects, names: names ?? null, entries: erased.entries, values: erased.values },
-        sealed: { reason },
-      });
-      return erased.values;
+      let values = 0;
+      for (let first = 0; first < subjects.length; first += limits.erasedSubjects) {
+        const some = subjects.slice(first, first + limits.erasedSubjects);
+        const erased = await eraseOpenings(tx, { organizationId, subjects: some, names });
+        values += erased.values;
+        writers.append(tx, {
+          ...{ kind: "ledger.erased", organizationId, actor },
+          // A subject of its own: what is erased about the others next is not why it was erased before.
+          subject: newSortableId("era", platform.clock()),
+          data: { subjects: some, names: names ?? null, ...erased },
+          sealed: { reason },
+        });
+      }
+      return values;
     },
     checkpoints,
     proofs: createProofs(database, checkpoints),
@@ -109,17 +119,25 @@ export function createLedgerService(platform: Platform): Ledger {
     get: (organizationId, id) => entryOf(database, organizationId, id),
     async export(organizationId, nowMs, signal) {
       const { origin, publicKey } = await checkpoints.signer();
-      const { size } = await checkpoints.current(signal);
-      return exportedLines(database, { organizationId, origin, publicKey, size, nowMs });
+      const whole = { organizationId, origin, publicKey, nowMs };
+      try {
+        const { size } = await checkpoints.current(signal);
+        return exportedLines(database, { ...whole, size, broken: false });
+      } catch (error) {
+        if (!(error instanceof AmbitError && error.code === "LEDGER_BROKEN")) throw error;
+        const { treeSize: size } = await selectHead(database);
+        return exportedLines(database, { ...whole, size, broken: true });
+      }
     },
     start() {
       placer.start();
       signing.start();
     },
     async stop() {
-      await writers.settled();
-      await Promise.all([placer.stop(), signing.stop()]);
-      await sequencer.release();
+      await Promise.all([writers.settled(), placer.stop(), signing.stop()]);
+      await sequencer
+        .release()
+        .catch((error) => log.warn({ err: error }, "the ledger's lease was not given back; it runs out"));
     },
   };
 }

@@ -30,7 +30,8 @@ export interface MemoryService extends MemoryReads {
   readonly capabilities: ReadonlyMap<string, MemoryCapability>;
   /**
    * Does what the capability says; throws AmbitError for what can't be done (unknown ids, stale lock, ambiguous keys).
-   * What it throws leaves work half done in `tx`: roll back, at least to a savepoint.
+   * What it throws leaves work half done in `tx`: roll back, at least to a savepoint. When another transaction was at
+   * the same records that may be Postgres' own 40P01 or 40001; the whole transaction then works when it is repeated.
    */
   execute(tx: Transaction, work: MemoryWork, capability: string, payload: JsonObject): Promise<MemoryOutcome>;
   /**

@@ -89,6 +89,7 @@ export function settingsOperations(memory: MemoryService, settings: Settings): A
     }),
     platformOperation({
       ...owning,
+      overwrites: true,
       name: "substrate.set_capability_policy",
       title: "Set a capability's policy",
       summary:
@@ -117,6 +118,7 @@ export function settingsOperations(memory: MemoryService, settings: Settings): A
     }),
     platformOperation({
       ...owning,
+      overwrites: true,
       name: "substrate.reset_capability_policy",
       title: "Reset a capability's policy",
       summary: "Has a capability's default hold again.",

@@ -8,12 +8,13 @@ import { ask } from "./callbacks.js";
 export function substrateOf(identity) {
   const to = (path, question) => ask(identity, `/substrate/${path}`, question ?? {});
   const rows = async (path, question) => (await to(path, question)).rows;
-  const row = async (path, id) => (await to(path, { id })).row;
+  const row = async (path, id, options) => (await to(path, { ...options, id })).row;
   const propose = (capability, payload, options) => to("propose", { ...options, capability, payload });
   return {
     /** `{action_id, verdict, requires_approval, result?}`; options: `idempotency_key`, `trigger_context`. */
     propose,
-    getEntity: (id) => row("entities/get", id),
+    /** The row, or null; options: `as_of`. */
+    getEntity: (id, options) => row("entities/get", id, options),
     findEntities: (query) => rows("entities/find", query),
     /** `patch`: `display_name`, `primary_email`, `attrs_patch`, `if_updated_at`. */
     patchEntity: (id, patch, options) => propose("patch_entity", { ...patch, id }, options),
@@ -23,7 +24,7 @@ export function substrateOf(identity) {
     searchMemory: (q, options) => rows("memory/search", { ...options, q }),
     listMemory: (query) => rows("memory/list", query),
     listSourceArtifacts: (query) => rows("source-artifacts/list", query),
-    getSourceArtifact: (id) => row("source-artifacts/get", id),
+    getSourceArtifact: (id, options) => row("source-artifacts/get", id, options),
     /** What this app proposed, newest first. */
     listActions: (query) => rows("actions/list", query),
     getAction: (id) => row("actions/get", id),

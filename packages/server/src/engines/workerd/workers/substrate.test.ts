@@ -69,6 +69,12 @@ describe.each(["function", "class"] as const)("the substrate of a %s", (unit) =>
       { capability: "x", payload: { a: 1 } },
     ],
     ["getEntity", ["ent_1"], "entities/get", { id: "ent_1" }],
+    [
+      "getEntity",
+      ["ent_1", { as_of: "2026-01-02", id: "x" }],
+      "entities/get",
+      { id: "ent_1", as_of: "2026-01-02" },
+    ],
     ["findEntities", [{ type: "person" }], "entities/find", { type: "person" }],
     ["findEntities", [], "entities/find", {}],
     [

@@ -2,7 +2,8 @@ import type { z } from "zod";
 import type { Transaction } from "../../../engines/postgres/database.ts";
 import type { JsonObject } from "../../ledger/service.ts";
 import type { MemoryOutcome, MemoryWork } from "../types.ts";
-import { createUnit, type LimitHit, type Unit } from "../write/unit.ts";
+import type { LimitHit } from "../write/retry.ts";
+import { createUnit, type Unit } from "../write/unit.ts";
 
 /** What a principle's constraint lacks, for people to read; null when it can be applied. */
 export type CheckConstraint = (spec: JsonObject) => string | null;
@@ -11,6 +12,7 @@ export type CheckConstraint = (spec: JsonObject) => string | null;
 export interface Context {
   readonly tx: Transaction;
   readonly work: MemoryWork;
+  readonly hit: LimitHit;
   /** Begins gathering changes; once more after a failed try. */
   begin(): Unit;
 }
@@ -32,5 +34,5 @@ export function capability<S extends z.ZodObject>(declaration: Declaration<S>): 
 }
 
 export function contextOf(tx: Transaction, work: MemoryWork, hit: LimitHit): Context {
-  return { tx, work, begin: () => createUnit(tx, work, hit) };
+  return { tx, work, hit, begin: () => createUnit(tx, work, hit) };
 }

@@ -219,9 +219,23 @@ describe("fields", () => {
     expect(problems("record_decision", { title, kind: "vision" })).toEqual({});
     expect(hits).toEqual([]);
     expect(problems("record_decision", { title: `${title}x`, kind: "vision" })).toHaveProperty("title");
-    expect(hits).toEqual(["memory_field_size"]);
+    expect(hits.splice(0)).toEqual(["memory_field_size"]);
     const attrs = { a: "x".repeat(limits.objectChars) };
     expect(problems("upsert_entity", { type: "self", display_name: "A", attrs })).toHaveProperty("attrs");
+    expect(hits.splice(0)).toEqual(["memory_object_chars"]);
+    const many = Object.fromEntries(
+      Array.from({ length: limits.canonicalKeys + 1 }, (_, at) => [`k${at}`, at]),
+    );
+    expect(
+      problems("upsert_entity", { type: "self", display_name: "A", canonical_keys: many }),
+    ).toHaveProperty("canonical_keys");
+    expect(hits.splice(0)).toEqual(["memory_canonical_keys"]);
+    let deep: JsonObject = {};
+    for (let at = 0; at <= limits.payloadDepth; at++) deep = { deep };
+    expect(problems("upsert_entity", { type: "self", display_name: "A", attrs: deep })).toHaveProperty(
+      "payload",
+    );
+    expect(hits).toEqual(["memory_payload_depth"]);
   });
 
   it("named __proto__ are fields like others", () => {

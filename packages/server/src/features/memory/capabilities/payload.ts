@@ -4,7 +4,7 @@ import { inputProblem } from "../../../kernel/plain-input.ts";
 import type { Json, JsonObject } from "../../ledger/service.ts";
 import { limits } from "../limits.ts";
 import { isObject } from "../write/json.ts";
-import type { LimitHit } from "../write/unit.ts";
+import type { LimitHit } from "../write/retry.ts";
 import type { Declaration } from "./capability.ts";
 
 /** A line or a text that says something. */
@@ -19,12 +19,17 @@ export const value = text(limits.valueChars).transform((each) => each.trim());
 /** An id of ours, of any kind; whether it is there is found out when the action runs. */
 export const id = z.string().regex(/^[a-z]+_[0-9a-z]{1,64}$/, "is no id: ids look like ent_01…, dec_01…");
 
+/** What a check says whose failing means that a limit was hit. */
+export function bound(limit: string, message: string) {
+  return { message, params: { limit } };
+}
+
 /** A JSON object within bounds. */
 export const object = z
   .custom<JsonObject>((each) => isObject(each as Json), "must be an object")
   .refine(
     (each) => JSON.stringify(each).length <= limits.objectChars,
-    `must take at most ${limits.objectChars} characters as JSON`,
+    bound("memory_object_chars", `must take at most ${limits.objectChars} characters as JSON`),
   );
 
 export const email = z
@@ -55,8 +60,10 @@ export const url = text(limits.urlChars).refine((given) => {
  */
 export function parsePayload(declaration: Declaration, payload: JsonObject, hit: LimitHit): JsonObject {
   const problem = isObject(payload) ? inputProblem(payload, limits.payloadDepth) : "must be an object";
-  if (problem !== null)
+  if (problem !== null) {
+    if (problem.includes("nested too deep")) hit("memory_payload_depth");
     throw invalid(declaration.name, [{ path: "payload", message: problem, code: "custom" }]);
+  }
   const known = Object.keys(declaration.payload.shape);
   const given = Object.entries(payload).filter(([field, each]) => {
     if (each === undefined) return false;
@@ -65,7 +72,7 @@ export function parsePayload(declaration: Declaration, payload: JsonObject, hit:
   const parsed = declaration.payload.safeParse(Object.fromEntries(given));
   if (parsed.success) return parsed.data as JsonObject;
   const { issues } = parsed.error;
-  if (issues.some(({ code }) => code === "too_big")) hit("memory_field_size");
+  for (const limit of new Set(issues.flatMap(limitsOf))) hit(limit);
   throw invalid(
     declaration.name,
     issues.flatMap((issue) => problemsOf(issue, known)),
@@ -75,6 +82,13 @@ export function parsePayload(declaration: Declaration, payload: JsonObject, hit:
 /** What a JSON Schema of the payload says, for those who fill it in. */
 export function payloadSchema(declaration: Declaration): JsonObject {
   return z.toJSONSchema(declaration.payload, { io: "input", unrepresentable: "any" }) as JsonObject;
+}
+
+/** The limits that an issue says were hit. */
+function limitsOf(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === "too_big") return ["memory_field_size"];
+  const limit: unknown = issue.code === "custom" ? issue.params?.limit : undefined;
+  return typeof limit === "string" ? [limit] : [];
 }
 
 interface Problem {

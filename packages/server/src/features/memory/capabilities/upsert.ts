@@ -38,5 +38,6 @@ export async function upserted(context: Context, upsert: Upsert): Promise<Memory
       if (taken.length === 0 && !(contested && isRepeatable(error))) throw error;
     }
   }
+  context.hit("memory_attempts");
   throw memoryErrors.MEMORY_BUSY();
 }

@@ -8,6 +8,7 @@ import { Parameters } from "./parameters.ts";
 import {
   LISTED_NOW,
   LISTED_THEN,
+  opaque,
   type RecordRow,
   recordOf,
   replacedSince,
@@ -95,7 +96,7 @@ function statement(
           found!.common && instant === null
             ? newest(bind, kind, who.organization, after)
             : `materialized (select ${HIT} from ambit.memory_search s
-               where s.organization_id = ${who.organization} and s.search @@ ${words})`
+               where s.search @@ ${words} and ${opaque(`s.organization_id = ${who.organization}`)})`
         }, page as (select s.id from hits s where ${conditions("s").join(" and ")}
           ${found!.common && instant === null ? `and s.search @@ ${words}` : ""} ${order})
         select ${LISTED_NOW} from page

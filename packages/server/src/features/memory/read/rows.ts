@@ -27,6 +27,12 @@ export const replacedSince = (organization: string, instant: string): string =>
   `v.organization_id = ${organization} and v.known_until > ${instant} and v.known_from <= ${instant}
    and v.state is not null`;
 
+/**
+ * A condition that no index is used for. The index of words alone knows the organisation and is small; with any other
+ * Postgres would read as much of that one as the organisation has records.
+ */
+export const opaque = (condition: string): string => `(${condition}) is true`;
+
 /** A version's vector, exactly as its index has it. */
 export const VERSION_VECTOR =
   "ambit.memory_vector(v.organization_id, v.kind, v.state ->> 'source_app_id', v.state ->> 'title', v.state ->> 'body')";

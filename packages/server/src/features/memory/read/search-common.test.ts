@@ -129,13 +129,15 @@ describe("where candidates are looked for", () => {
       const source = { query, alternatives: new Map(), inTitles: false, throughNewest: true };
       return { query, sources: [source, source], limit: 21 };
     };
-    const again = (terms: number, tally: number[], rows: number) =>
-      afterLooking(order(terms), tally, rows)?.map(({ throughNewest }) => throughNewest) ?? null;
+    const again = (terms: number, tally: number[], rows: number, guessed = false) =>
+      afterLooking(order(terms), tally, rows, guessed)?.map(({ throughNewest }) => throughNewest) ?? null;
     const enough = limits.candidates;
     expect(again(1, [enough, enough], 21)).toBeNull();
     expect(again(1, [enough - 1, 0], 21)).toEqual([false, true]);
     expect(again(1, [enough, enough - 1], 21)).toEqual([true, false]);
     expect(again(2, [enough - 1, 0], 21)).toBeNull();
     expect(again(2, [enough - 1, 0], 20)).toEqual([false, true]);
+    expect(again(2, [enough - 1, 0], 20, true)).toBeNull();
+    expect(again(1, [enough - 1, 0], 20, true)).toEqual([false, true]);
   });
 });

@@ -3,7 +3,7 @@ import { type BoundFilter, bindFilter, type MemoryFilter } from "./filter.ts";
 import { limits } from "./limits.ts";
 import { Parameters } from "./parameters.ts";
 import type { Query } from "./query.ts";
-import { LISTED_NOW, LISTED_THEN, replacedSince, STATE, VERSION_VECTOR } from "./rows.ts";
+import { LISTED_NOW, LISTED_THEN, opaque, replacedSince, STATE, VERSION_VECTOR } from "./rows.ts";
 import { type BoundReader, bindReader } from "./scope.ts";
 import {
   type Alternatives,
@@ -105,7 +105,7 @@ const NEWEST_FIRST = "order by updated_at desc, id desc limit";
 function candidatesNow(bind: Parameters, order: SearchOrder, who: BoundReader, where: BoundFilter): string {
   const index = indexFilterOf(order);
   const most = bind.add(limits.candidates, "int");
-  const row = `s.organization_id = ${who.organization} and ${where.isWanted("s")} and ${where.now("s")}`;
+  const row = `${where.isWanted("s")} and ${opaque(`s.organization_id = ${who.organization} and ${where.now("s")}`)}`;
   const hits = ({ query, alternatives, inTitles, throughNewest }: Source) => {
     const text = (inTitles ? titleIndexText : indexText)(query, alternatives, index);
     const found = `s.search @@ ${bind.add(text, "tsquery")} and ${row}`;
@@ -116,7 +116,8 @@ function candidatesNow(bind: Parameters, order: SearchOrder, who: BoundReader, w
         ) s where ${found} limit ${most}`;
     }
     return `select s.ctid as spot, s.updated_at, s.id from ambit.memory_search s
-      ${where.about === null ? "" : `join ${where.about} about on about.from_id = s.id`} where ${found}`;
+      ${where.about === null ? "" : `join ${where.about} about on s.organization_id = ${who.organization} and s.id = about.from_id`}
+      where ${found}`;
   };
   // Materialised, lest Postgres walk through all records by age to find a rare word.
   const sources = order.sources.map((source, at) =>
@@ -142,8 +143,9 @@ function candidatesThen(bind: Parameters, order: SearchOrder, who: BoundReader, 
   const about = where.about === null ? "" : `and s.id in (select from_id from ${where.about} about)`;
   return `unchanged as materialized (
       select s.ctid as spot, s.id, s.updated_at from ambit.memory_search s
-      where s.organization_id = ${who.organization} and s.search @@ ${words} and s.updated_at <= ${instant}
-        and ${where.isWanted("s")} and ${where.now("s")} ${about}
+      where s.search @@ ${words} and ${where.isWanted("s")} ${about} and ${opaque(
+        `s.organization_id = ${who.organization} and s.updated_at <= ${instant} and ${where.now("s")}`,
+      )}
     ), replaced as materialized (
       select v.record_id as id, v.version, v.known_from as updated_at from ambit.memory_versions v
       where ${replacedSince(who.organization, instant)} and ${VERSION_VECTOR} @@ ${words} and ${where.past(instant)}

@@ -90,7 +90,7 @@ async function runSearch(
   const sources = sourcesFor(words, filter);
   const order: SearchOrder = { reader, filter, query, alternatives, sources, after: place, limit: limit + 1 };
   let { rows, tally } = await send(db, order);
-  const better = afterLooking(order, tally, rows.length);
+  const better = afterLooking(order, tally, rows.length, widened);
   if (better !== null) ({ rows, tally } = await send(db, { ...order, sources: better }));
   const page = rows.slice(0, limit);
   const last = page.at(-1);

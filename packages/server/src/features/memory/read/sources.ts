@@ -28,19 +28,20 @@ export function sourcesFor(words: Words, { about, asOf }: MemoryFilter): Source[
 /**
  * The sources to ask the index for after all, as too little was among the newest; null when all is well. Then they are
  * few and the index is quick, but for phrases: those it finds only by reading every record that has the words, which is
- * not worth it for more than the page. Pure.
+ * not worth it for more than the page, nor for words nobody typed (`guessed`). Pure.
  */
 export function afterLooking(
   { sources, query, limit }: Pick<SearchOrder, "sources" | "query" | "limit">,
   tally: readonly number[],
   rows: number,
+  guessed: boolean,
 ): Source[] | null {
   const phrase = query.terms.some((term) => term.length > 1);
   // The others are asked only when the first gives more than can be ranked.
   const isShort = (at: number) =>
     tally[at]! < limits.candidates && (at === 0 || tally[0]! >= limits.candidates);
   const again = sources.map(
-    ({ throughNewest }, at) => throughNewest && isShort(at) && !(phrase && rows >= limit),
+    ({ throughNewest }, at) => throughNewest && isShort(at) && !(phrase && (guessed || rows >= limit)),
   );
   if (!again.includes(true)) return null;
   return sources.map((source, at) => (again[at] ? { ...source, throughNewest: false } : source));

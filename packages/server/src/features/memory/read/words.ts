@@ -101,8 +101,14 @@ export function rarestTerms({ query, counts, alternatives }: Words, most: number
   const rarest = query.terms
     .map((term) => ({ term, records: recordsOfTerm(term, counts, alternatives, "documents") }))
     .sort((a, b) => a.records - b.records);
+  const chosen: Term[] = [];
   let sum = 0;
-  return rarest.filter(({ records }) => (sum += records) < most).map(({ term }) => term);
+  for (const { term, records } of rarest) {
+    sum += records;
+    if (sum >= most) break;
+    chosen.push(term);
+  }
+  return chosen;
 }
 
 /** The words that were looked for, as the index has them; one that ends in * stands for all that begin with it. Pure. */

@@ -2,14 +2,14 @@ import type { Queryable, Transaction } from "../../../engines/postgres/database.
 import { memoryErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { RevertBlocker } from "../service.ts";
-import type { MemoryOutcome, MemoryWork } from "../types.ts";
-import { repeated } from "../write/retry.ts";
-import { holdRecords, useRecords } from "../write/store.ts";
-import { createUnit, type LimitHit } from "../write/unit.ts";
+import type { MemoryOutcome, MemoryRecord, MemoryWork } from "../types.ts";
+import { type LimitHit, Overtaken, repeated } from "../write/retry.ts";
+import { holdRecords } from "../write/store.ts";
+import { createUnit } from "../write/unit.ts";
 import { planUndo, type RevertPlan } from "./plan.ts";
-import { holdVersions, selectMade, selectPresent } from "./store.ts";
+import { holdVersions, type MadeVersion, selectMade, selectPresent, selectStatesBefore } from "./store.ts";
 import { blockersOf, stepsOf } from "./undo.ts";
-import { loadWorld } from "./world.ts";
+import { loadWorld, needsOf } from "./world.ts";
 
 /** Puts back what an action changed, as new versions; see `MemoryService.revert`. */
 export function revertAction(
@@ -18,7 +18,7 @@ export function revertAction(
   targetActionId: string,
   hit: LimitHit,
 ): Promise<MemoryOutcome> {
-  return repeated(tx, () => revertOnce(tx, work, targetActionId, hit));
+  return repeated(tx, hit, () => revertOnce(tx, work, targetActionId, hit));
 }
 
 async function revertOnce(
@@ -30,19 +30,13 @@ async function revertOnce(
   const { organizationId } = work;
   const made = await selectMade(tx, organizationId, [targetActionId]);
   const ids = made.map(({ record_id }) => record_id);
-  const held = await holdRecords(tx, organizationId, ids, "remove");
-  await holdVersions(tx, organizationId, ids);
-  // What was gone may have come back while its last version was waited for.
-  const present = held.length === ids.length ? held : await holdRecords(tx, organizationId, ids, "remove");
-  const { world, state, knownFromMs } = await loadWorld(tx, organizationId, made, async (named) =>
-    (await useRecords(tx, organizationId, named)).map(({ id }) => id),
-  );
+  const present = await holdAll(tx, organizationId, made, ids);
+  const { world, state, knownFromMs } = await loadWorld(tx, organizationId, made);
   const blockers = blockersOf(world, targetActionId);
   if (blockers.length > 0) throw blocked(targetActionId, blockers);
   const unit = createUnit(tx, work, hit);
-  const now = new Map(present.map((record) => [record.id, record]));
   for (const { id, back, restores, last } of stepsOf(world, targetActionId)) {
-    const before = now.get(id) ?? null;
+    const before = present.get(id) ?? null;
     const then = state(id, back);
     // Gone by an action that was undone already, and to be gone again.
     if (before === null && then === null) continue;
@@ -52,6 +46,25 @@ async function revertOnce(
   }
   await unit.write();
   return unit.outcome({ reverted_action_id: targetActionId, record_ids: ids });
+}
+
+/** Holds the records an action changed, and those that what comes back will name. */
+async function holdAll(
+  tx: Transaction,
+  organizationId: string,
+  made: readonly MadeVersion[],
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, MemoryRecord>> {
+  const states = await selectStatesBefore(tx, organizationId, made);
+  const named = states.flatMap((state) => needsOf(state).references);
+  const held = await holdRecords(tx, organizationId, [...new Set([...ids, ...named])], "remove");
+  await holdVersions(tx, organizationId, ids);
+  // What is gone is held by its last version; it may have come back while that was waited for.
+  const there = new Set(held.map(({ id }) => id));
+  for (const id of await selectPresent(tx, organizationId, ids)) {
+    if (!there.has(id)) throw new Overtaken(`${id} has come back`);
+  }
+  return new Map(held.map((record) => [record.id, record]));
 }
 
 function blocked(actionId: string, blockers: readonly RevertBlocker[]) {
@@ -73,9 +86,7 @@ export async function planRevert(
   const touched = made.map(({ action_id }) => action_id);
   // Actions that left nothing behind are undone by doing nothing.
   const latest = [...new Set([...touched, ...[...actionIds].sort().reverse()])];
-  const { world } = await loadWorld(db, organizationId, made, (ids) =>
-    selectPresent(db, organizationId, ids),
-  );
+  const { world } = await loadWorld(db, organizationId, made);
   const plan = planUndo(world, latest);
   return {
     order: plan.order,

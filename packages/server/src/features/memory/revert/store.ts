@@ -23,6 +23,21 @@ export function selectMade(
   );
 }
 
+/** The states before these versions. */
+export async function selectStatesBefore(
+  db: Queryable,
+  organizationId: string,
+  made: readonly MadeVersion[],
+): Promise<MemoryRecord[]> {
+  const rows = await db.query<{ state: MemoryRecord }>(
+    `select v.state from unnest($2::text[], $3::int[]) as made(record_id, version)
+     join ambit.memory_versions v on v.organization_id = $1 and v.record_id = made.record_id
+       and v.version = made.version - 1 and v.state is not null`,
+    [organizationId, made.map(({ record_id }) => record_id), made.map(({ version }) => version)],
+  );
+  return rows.map(({ state }) => state);
+}
+
 /** Holds versions of records that may have no row of their own any more: whoever changes such a record closes its last. */
 export async function holdVersions(
   db: Queryable,

@@ -2,7 +2,14 @@ import type { Queryable } from "../../../engines/postgres/database.ts";
 import type { MemoryRecord } from "../types.ts";
 import { type Identity, identityKey, tiesOf } from "../write/shape.ts";
 import { selectOwners } from "../write/store.ts";
-import { type MadeVersion, selectLast, selectReferrersOf, selectVersions, type VersionRow } from "./store.ts";
+import {
+  type MadeVersion,
+  selectLast,
+  selectPresent,
+  selectReferrersOf,
+  selectVersions,
+  type VersionRow,
+} from "./store.ts";
 import type { History, Holder, Needs, World } from "./undo.ts";
 
 /** The world around some actions, and the states that undoing one of them may bring back. */
@@ -14,15 +21,11 @@ export interface LoadedWorld {
   knownFromMs(recordId: string): number;
 }
 
-/** Says which of these records are there. */
-export type Present = (ids: readonly string[]) => Promise<readonly string[]>;
-
-/** Reads what undoing these versions looks at; `present` is asked for what may be named again. */
+/** Reads what undoing these versions looks at. */
 export async function loadWorld(
   db: Queryable,
   organizationId: string,
   made: readonly MadeVersion[],
-  present: Present,
 ): Promise<LoadedWorld> {
   const ids = [...new Set(made.map(({ record_id }) => record_id))].sort();
   const wanted = made.flatMap(({ record_id, version }) => [
@@ -45,7 +48,7 @@ export async function loadWorld(
       [...new Set(vanishing.map((each) => each.record_id))],
       ids,
     ),
-    gone: await loadGone(db, organizationId, outside(needs, inside), present),
+    gone: await loadGone(db, organizationId, outside(needs, inside)),
     owners: await loadOwners(db, organizationId, needs, inside),
   };
   const find = (recordId: string, version: number) =>
@@ -98,10 +101,9 @@ async function loadGone(
   db: Queryable,
   organizationId: string,
   referenced: readonly string[],
-  present: Present,
 ): Promise<ReadonlyMap<string, Holder>> {
   if (referenced.length === 0) return new Map();
-  const there = new Set(await present(referenced));
+  const there = new Set(await selectPresent(db, organizationId, referenced));
   const gone = referenced.filter((id) => !there.has(id));
   if (gone.length === 0) return new Map();
   const last = await selectLast(db, organizationId, gone);

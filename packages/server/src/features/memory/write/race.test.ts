@@ -127,6 +127,32 @@ it("keys in any order and mixture never make two of one, nor a failure that is n
   );
 });
 
+it("keys taken in part while another is taking the rest are let go, and the one entity gets them all", async () => {
+  const { database } = memory.platform;
+  const { organizationId, writer } = nodes[0]!;
+  const company = (keys: JsonObject) => ({ type: "company", display_name: "X", canonical_keys: keys });
+  const [first, second] = await database.transaction(async (tx) => {
+    const work = { organizationId, actionId: "act_held", sourceAppId: null, nowMs: Date.now() };
+    const made = await writer.execute(tx, work, "upsert_entity", company({ b: "1" }));
+    const meanwhile = nodes[1]!.attempt("upsert_entity", company({ a: "1", b: "1", c: "1" }));
+    // Until the other waits for the key that is not committed yet.
+    for (let waits = 0; waits === 0; ) {
+      const [row] = await database.query<{ count: number }>(
+        `select count(*)::int as count from pg_locks join pg_stat_activity using (pid)
+         where not granted and locktype = 'transactionid' and datname = current_database()`,
+      );
+      waits = row!.count;
+    }
+    return [made, { meanwhile }] as const;
+  });
+  const { outcome, error } = await second.meanwhile;
+  expect(error).toBe(null);
+  expect(outcome!.result).toMatchObject({ entity_id: first.result.entity_id, was_insert: false });
+  const [entity] = (await now()).records.values();
+  expect(entity!.data.canonical_keys).toEqual({ a: "1", b: "1", c: "1" });
+  await nothingWrong();
+});
+
 it("e-mails that change places at once end with an answer for everybody", async () => {
   const made = await Promise.all(
     ["a@x.io", "b@x.io"].map((primary_email) =>

@@ -23,20 +23,18 @@ export async function resolveReferences(
   wanted: readonly Wanted[],
 ): Promise<(id: string) => string> {
   if (wanted.length === 0) return (id) => id;
-  const ids = [...new Set(wanted.map(({ id }) => id))];
   const kinds = new Map<string, RecordKind>();
   let aliases: ReadonlyMap<string, string> = new Map();
-  let missing = ids;
-  // A merge that commits in between moves an id once more, so what is missing is looked for again.
-  for (let look = 0; missing.length > 0 && look < limits.attempts; look++) {
-    if (look > 0) aliases = new Map([...aliases, ...(await selectAliases(tx, work.organizationId, missing))]);
-    const now = missing.map((id) => aliases.get(id) ?? id);
-    for (const { id, kind } of await useRecords(tx, work.organizationId, now)) kinds.set(id, kind);
-    const still = missing.filter((id) => !kinds.has(aliases.get(id) ?? id));
-    if (look > 0 && !still.some((id) => aliases.has(id))) break;
-    missing = still;
-  }
   const target = (id: string) => aliases.get(id) ?? id;
+  let missing = [...new Set(wanted.map(({ id }) => id))];
+  // A merge that commits in between leads on once more, so what is missing is looked for again.
+  for (let look = 0; missing.length > 0 && look < limits.attempts; look++) {
+    for (const { id, kind } of await useRecords(tx, work.organizationId, missing)) kinds.set(id, kind);
+    missing = missing.filter((id) => !kinds.has(id));
+    if (missing.length > 0)
+      aliases = new Map([...aliases, ...(await selectAliases(tx, work.organizationId, missing))]);
+    missing = missing.filter((id) => aliases.has(id) && !kinds.has(target(id)));
+  }
   const problems = wanted.flatMap(({ field, id, kinds: allowed }) => {
     const kind = kinds.get(target(id));
     if (kind !== undefined && allowed.includes(kind)) return [];

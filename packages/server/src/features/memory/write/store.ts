@@ -45,14 +45,16 @@ export async function holdRecords(
   return rows.map(recordOf);
 }
 
-/** Ids and kinds of those of the records that are there; they stay there until the commit. */
+/** Ids and kinds of the records these ids lead to, merged entities to their winners; they stay there until the commit. */
 export function useRecords(
   db: Queryable,
   organizationId: string,
   ids: readonly string[],
 ): Promise<{ id: string; kind: RecordKind }[]> {
   return db.query(
-    `select r.id, r.kind from ambit.memory_records r where r.organization_id = $1 and r.id = any($2) ${LOCK.use}`,
+    `select r.id, r.kind from ambit.memory_records r where r.organization_id = $1 and r.id = any(array(
+       select coalesce(a.entity_id, asked.id) from unnest($2::text[]) as asked(id)
+       left join ambit.memory_aliases a on a.organization_id = $1 and a.alias_id = asked.id)) ${LOCK.use}`,
     [organizationId, ids],
   );
 }

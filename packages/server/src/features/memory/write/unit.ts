@@ -9,11 +9,8 @@ import { type Change, type Difference, differenceOf } from "./difference.ts";
 import { withoutOldMarks } from "./erasure.ts";
 import { flushAddition, flushRemoval } from "./flush.ts";
 import { equalJson } from "./json.ts";
-import { IdentitiesTaken } from "./retry.ts";
+import { IdentitiesTaken, type LimitHit } from "./retry.ts";
 import { identityKey, shapeOf } from "./shape.ts";
-
-/** Told when a limit turned something away, by the limit's name. */
-export type LimitHit = (limit: string) => void;
 
 /**
  * What one action changes, gathered and then written at once: records, a version of each, and the identities,

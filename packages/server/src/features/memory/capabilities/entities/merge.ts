@@ -20,7 +20,7 @@ export const mergeEntities = capability({
   payload: z.strictObject({ loser_id: id, winner_id: id, reason: longText }),
   nullIsAbsent: true,
   run: (context, { loser_id, winner_id }) =>
-    repeated(context.tx, (tx) => merge(context, tx, loser_id, winner_id)),
+    repeated(context.tx, context.hit, (tx) => merge(context, tx, loser_id, winner_id)),
 });
 
 async function merge(

@@ -14,7 +14,7 @@ export const deleteEntity = capability({
   payload: z.strictObject({ id, reason: longText }),
   nullIsAbsent: true,
   run: (context, payload) =>
-    repeated(context.tx, async (tx) => {
+    repeated(context.tx, context.hit, async (tx) => {
       const { work } = context;
       const target = { kind: "entity", id: payload.id, hold: "remove", throughAlias: false } as const;
       const entity = await holdTarget(tx, work, target);

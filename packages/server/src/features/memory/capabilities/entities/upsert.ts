@@ -7,7 +7,7 @@ import { holdTarget } from "../../write/resolve.ts";
 import { entityIdentities, type Identity } from "../../write/shape.ts";
 import { holdKnownBy } from "../../write/store.ts";
 import { type Context, capability } from "../capability.ts";
-import { email, id, name, object, title, value } from "../payload.ts";
+import { bound, email, id, name, object, title, value } from "../payload.ts";
 import { upserted } from "../upsert.ts";
 import { ambiguous, keysTaken } from "./ambiguous.ts";
 import { ENTITY_TYPES, mergeFacts } from "./entity-data.ts";
@@ -25,7 +25,7 @@ const canonicalKeys = z
   .record(keyName, keyValue)
   .refine(
     (keys) => Object.keys(keys).length <= limits.canonicalKeys,
-    `has at most ${limits.canonicalKeys} keys`,
+    bound("memory_canonical_keys", `has at most ${limits.canonicalKeys} keys`),
   )
   .refine((keys) => keys.email === undefined || email.safeParse(keys.email).success, {
     path: ["email"],

@@ -63,10 +63,14 @@ function memoryOf(database: Database, writer: MemoryWriter, organizationId: stri
   ): Promise<Tried> => {
     const actionId = `act_${String(++actions).padStart(6, "0")}`;
     const of = { organizationId, actionId, sourceAppId: null, nowMs: Date.now() };
-    try {
-      return { actionId, outcome: await database.transaction((tx) => work(tx, of)), error: null };
-    } catch (error) {
-      return { actionId, outcome: null, error: error as AmbitError };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return { actionId, outcome: await database.transaction((tx) => work(tx, of)), error: null };
+      } catch (error) {
+        // Whoever uses the memory repeats a transaction that another was in the way of; so is this.
+        if (["40P01", "40001"].includes((error as AmbitError).code) && attempt < 5) continue;
+        return { actionId, outcome: null, error: error as AmbitError };
+      }
     }
   };
   const execute = (capability: string, payload: JsonObject) =>

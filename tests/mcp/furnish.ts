@@ -1,0 +1,102 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Client } from "@modelcontextprotocol/client";
+import { type Api, apiAs, signUp } from "../support/api.ts";
+import { must, newApp } from "../support/app.ts";
+import { discard, type Server, startServer } from "../support/server.ts";
+import { connectEra, type ERAS, run } from "./connect.ts";
+import { argsOf, type Found } from "./step.ts";
+import { STEPS } from "./steps.ts";
+
+/** An Ambit for the steps to run on, and a webhook it may call. */
+export interface Stage {
+  readonly server: Server;
+  readonly owner: Api;
+  /** A client of the list of `manage_*` tools. */
+  merged(key: string, era?: (typeof ERAS)[number]): Promise<Client>;
+  /** A client of the list of one-verb tools. */
+  verbs(key: string, era?: (typeof ERAS)[number]): Promise<Client>;
+  /** A new app with one user, and nothing found yet. */
+  freshApp(): Promise<Found>;
+  /** An app and an organisation with something in them of each kind: every step of which nothing is lost again. */
+  furnished(client: Client): Promise<Found>;
+  close(): Promise<void>;
+}
+
+export async function openStage(): Promise<Stage> {
+  // Takes no delivery, so that there is always one to be tried again.
+  const hook = createServer((_request, response) => response.writeHead(500).end());
+  await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
+  const host = `127.0.0.1:${(hook.address() as AddressInfo).port}`;
+  const server = await startServer({ AMBIT_ALLOW_PRIVATE_FETCH: host });
+  const owner = apiAs(server.apiUrl, server.apiKey);
+  const freshApp = async (): Promise<Found> => {
+    const appId = await newApp(owner);
+    await signUp(server.apiUrl, appId, "ada");
+    return { appId, hookUrl: `http://${host}/hook`, run: `r${randomBytes(5).toString("hex")}` };
+  };
+  return {
+    server,
+    owner,
+    freshApp,
+    merged: (key, era = "2026-07-28") => connectEra(server.mcpUrl, key, era),
+    verbs: (key, era = "2026-07-28") => connectEra(`${server.mcpUrl}?tools=verbs`, key, era),
+    async furnished(client) {
+      const found = await freshApp();
+      for (const each of STEPS) {
+        await each.before?.(owner, found);
+        const builds =
+          each.destroys === undefined && each.person === undefined && each.verb !== "realtime_disable";
+        if (!builds && each.furnishes === undefined) continue;
+        each.find?.(await run(client, each.verb, argsOf(each, found)), found);
+      }
+      return found;
+    },
+    async close() {
+      await discard(server);
+      hook.closeAllConnections();
+      await new Promise((resolve) => hook.close(resolve));
+    },
+  };
+}
+
+/** What a change through any tool would show in. */
+export async function snapshot(owner: Api, appId: string): Promise<unknown> {
+  const ofApp = [
+    "config",
+    "env",
+    "schema",
+    "rls",
+    "realtime/config",
+    "admin/auth/users",
+    "auth/oauth-config",
+    "migrations",
+    "notes?order=id",
+  ];
+  const ofSubstrate = [
+    "settings",
+    "capabilities",
+    "actions?limit=500",
+    "entities?limit=1000",
+    "memory/list?limit=100",
+    "policy-conflicts",
+    "outbox-targets",
+    "attention-rules",
+  ];
+  const read = async (path: string) => must(await owner("GET", path));
+  const { keys } = await read("/api-keys");
+  const { outbox } = await read("/v1/me/substrate/outbox?limit=200");
+  return [
+    await Promise.all(ofApp.map((path) => read(`/v1/${appId}/${path}`))),
+    await Promise.all(ofSubstrate.map((path) => read(`/v1/me/substrate/${path}`))),
+    await read(`/v1/me/apps/${appId}/substrate-link`),
+    await read("/v1/approvals?limit=100"),
+    await read("/v1/approvals/settings"),
+    // Deliveries are tried again all the while; whether one was cancelled is for somebody to say.
+    outbox.map(({ id, state }: any) => [id, state === "cancelled"]),
+    keys.map(({ last_used_at: _used, ...key }: any) => key),
+    (await read("/v1/organizations")).organizations,
+    (await read("/apps")).apps.length,
+  ];
+}
