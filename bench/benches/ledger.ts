@@ -1,6 +1,7 @@
 import type { Bench, BenchContext } from "../harness/bench.ts";
 import { measureAppends } from "./ledger-appends.ts";
 import { measureProposals } from "./ledger-proposals.ts";
+import { measureSearch } from "./ledger-search.ts";
 import { type LedgerStand, openLedgerStand } from "./ledger-stand.ts";
 import { measureVerification } from "./ledger-verification.ts";
 
@@ -9,6 +10,7 @@ const PARTS: readonly ((context: BenchContext, stand: LedgerStand) => Promise<vo
   measureVerification,
   measureAppends,
   measureProposals,
+  measureSearch,
 ];
 
 /** What it costs to have everything in the ledger, and how fast somebody else verifies it. */

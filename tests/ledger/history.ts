@@ -1,7 +1,7 @@
 import { must } from "../support/app.ts";
 import { type Organization, proposed } from "./stand.ts";
 
-const ROUND = { ours: 40, theirs: 26, atOnce: 6 };
+const AT_ONCE = 6;
 
 /** Runs `work` for 0 to `count - 1`, a few at a time. */
 export async function each(count: number, atOnce: number, work: (n: number) => Promise<unknown>) {
@@ -13,15 +13,20 @@ export async function each(count: number, atOnce: number, work: (n: number) => P
 }
 
 /** What goes on in two organisations for a while: actions, decisions of a person, changes by an admin. */
-export async function liveOn(ours: Organization, theirs: Organization, round: number): Promise<void> {
+export async function liveOn(
+  ours: Organization,
+  theirs: Organization,
+  round: number,
+  actions: number,
+): Promise<void> {
   const learn = ({ owner }: Organization, n: number) =>
     proposed(owner, "record_learning", {
       title: `round ${round}, ${n}`,
       description: `secret ${round}-${n}`,
     });
   await Promise.all([
-    each(ROUND.ours, ROUND.atOnce, (n) => learn(ours, n)),
-    each(ROUND.theirs, ROUND.atOnce, (n) => learn(theirs, n)),
+    each(actions, AT_ONCE, (n) => learn(ours, n)),
+    each(Math.ceil(actions * 0.7), AT_ONCE, (n) => learn(theirs, n)),
   ]);
   const draft = { to: "ada@example.com", subject: `round ${round}`, body: "Hello" };
   const [yes, no] = [

@@ -37,8 +37,8 @@ export interface TamperedStand {
   stop(): Promise<void>;
 }
 
-/** Starts it; each round of its past ends with a checkpoint that is kept. */
-export async function tamperedStand({ rounds = 4 } = {}): Promise<TamperedStand> {
+/** Starts it. Each round of its past ends with a checkpoint that is kept; the tree fills more than one tile. */
+export async function tamperedStand({ rounds = 4, perRound = 40 } = {}): Promise<TamperedStand> {
   const server = await startServer();
   const directory = await mkdtemp(join(tmpdir(), "ambit-witness-"));
   const superuser = await connectAs(server.dataDir, "postgres");
@@ -55,7 +55,7 @@ export async function tamperedStand({ rounds = 4 } = {}): Promise<TamperedStand>
     const witness = new Witness(directory, publicKey);
     const kept: SizedNote[] = [];
     for (let round = 0; round < rounds; round += 1) {
-      await liveOn(ours, theirs, round);
+      await liveOn(ours, theirs, round, perRound);
       const { stdout: note } = await ambit(["ledger", "checkpoint"], cli);
       kept.push({ size: Number(note.split("\n")[1]), note });
     }
@@ -63,7 +63,7 @@ export async function tamperedStand({ rounds = 4 } = {}): Promise<TamperedStand>
     await forger.remember();
     const [honest, stored] = [await forger.history(), await forger.checkpoints()];
     const isOurs = (index: number) => honest[index]!.organization_id === ours.id;
-    let victim = kept.at(-3)!.size + 9;
+    let victim = kept.at(-3)!.size + 4;
     while (!isOurs(victim) || honest[victim]!.kind !== "substrate.action.executed") victim += 1;
     return {
       ...{ server, ours, theirs, forger, witness, publicKey, honest, stored, kept, victim, stop },

@@ -9,6 +9,13 @@ import { connectEra, type ERAS, run } from "./connect.ts";
 import { argsOf, type Found } from "./step.ts";
 import { STEPS } from "./steps.ts";
 
+/** What stands for the ids that nobody has found yet, where only the refusal is looked at. */
+const NOTHING = {
+  ...{ userId: "", organizationId: "", accountId: "00000000-0000-4000-8000-000000000001", archive: {} },
+  ...{ principleAction: "act_0", unwanted: "act_0", conflictId: "con_0", spare: "ent_0" },
+  ...{ wanted: "apr_0", refused: "apr_0", ruleId: "rule_0", outboxId: "ob_0" },
+};
+
 /** An Ambit for the steps to run on, and a webhook it may call. */
 export interface Stage {
   readonly server: Server;
@@ -34,7 +41,7 @@ export async function openStage(): Promise<Stage> {
   const freshApp = async (): Promise<Found> => {
     const appId = await newApp(owner);
     await signUp(server.apiUrl, appId, "ada");
-    return { appId, hookUrl: `http://${host}/hook`, run: `r${randomBytes(5).toString("hex")}` };
+    return { ...NOTHING, appId, hookUrl: `http://${host}/hook`, run: `r${randomBytes(5).toString("hex")}` };
   };
   return {
     server,
@@ -49,7 +56,8 @@ export async function openStage(): Promise<Stage> {
         const builds =
           each.destroys === undefined && each.person === undefined && each.verb !== "realtime_disable";
         if (!builds && each.furnishes === undefined) continue;
-        each.find?.(await run(client, each.verb, argsOf(each, found)), found);
+        const output = await run(client, each.verb, argsOf(each, found));
+        each.find?.(output, found);
       }
       return found;
     },

@@ -64,7 +64,6 @@ describe("what a key may not do, no tool does", () => {
     const agent = await stage.merged(stage.server.agentKey);
     const found = await stage.freshApp();
     found.organizationId = must(await stage.owner("GET", "/v1/organizations")).organizations[0].id;
-    found.accountId = "00000000-0000-4000-8000-000000000001";
     for (const each of STEPS.filter(({ person }) => person)) {
       for (const { tool, action } of formsOf(each)) {
         const { error } = await ask(agent, tool, mergedArgsOf(each, found, action));

@@ -10,7 +10,8 @@ import type { Json } from "./types.ts";
 export function canonicalText(value: Json): string {
   const flaw = flawOf(value, 0);
   if (flaw !== null) throw new LedgerError("not_canonical", `The value${flaw}.`);
-  return canonicalize(value)!;
+  // Numbers and texts are written as JSON.stringify writes them; only the order of names may differ.
+  return isSorted(value, 0) ? JSON.stringify(value) : canonicalize(value)!;
 }
 
 /** What was read from a JSON text, and whether the text is the canonical one of it. */

@@ -148,7 +148,10 @@ function rename(draft: Draft, id: string, data: Data, loser: string, winner: str
   }
   if (kind === "link") {
     const others = knownBy(draft, identitiesOf({ kind, data: next })).filter((other) => other !== id);
-    if (next.from_id === next.to_id || others.length > 0) return draft.remove(id);
+    if (next.from_id === next.to_id || others.length > 0) {
+      draft.remove(id);
+      return;
+    }
   }
   if (referencesOf({ kind, data: next }).includes(loser)) throw new Error(`${kind} still names ${loser}`);
   draft.change(id, next);

@@ -108,7 +108,11 @@ export class Draft {
   create(kind: Kind, data: Data): string {
     const id = this.work.made(kind);
     const { action, app, at } = this.work;
-    this.#staged.set(id, { kind, state: { kind, data, app, createdBy: action, createdAt: at }, origin: null });
+    this.#staged.set(id, {
+      kind,
+      state: { kind, data, app, createdBy: action, createdAt: at },
+      origin: null,
+    });
     return id;
   }
 

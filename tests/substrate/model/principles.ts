@@ -2,9 +2,15 @@ import type { Dice } from "./dice.ts";
 import type { Data } from "./memory.ts";
 
 const SUBJECTS: readonly (readonly [capability: string, matchers: readonly Data[]])[] = [
-  ["upsert_entity", [{}, {}, { type: "company" }, { "attrs.team": ["sales", "Legal"] }, { "attrs.tags": "red" }]],
+  [
+    "upsert_entity",
+    [{}, {}, { type: "company" }, { "attrs.team": ["sales", "Legal"] }, { "attrs.tags": "red" }],
+  ],
   ["patch_entity", [{}, { "attrs_patch.team": "sales" }]],
-  ["record_commitment", [{}, {}, { status: ["proposed", "tentative"] }, { unit: "EUR" }, { "attrs.deep.a": [0, 1] }]],
+  [
+    "record_commitment",
+    [{}, {}, { status: ["proposed", "tentative"] }, { unit: "EUR" }, { "attrs.deep.a": [0, 1] }],
+  ],
   ["record_decision", [{}, { kind: "mission" }]],
   ["record_learning", [{}]],
   ["link_records", [{}, { relation: "knows" }]],
@@ -17,7 +23,11 @@ export function principleFields(dice: Dice): { applies_to: Data; constraint_spec
   const [capability, matchers] = dice.pick(SUBJECTS);
   const names = dice.chance(0.2) ? [capability, "upsert_source_artifact"] : capability;
   const applies_to = { capability: names, ...dice.pick(matchers) };
-  const effect = dice.weighted([[5, undefined], [2, "require_approval"], [2, "reject"]]);
+  const effect = dice.weighted([
+    [5, undefined],
+    [2, "require_approval"],
+    [2, "reject"],
+  ]);
   const constraint_spec = { ...constraint(dice), ...(effect === undefined ? {} : { effect }) };
   return { applies_to, constraint_spec };
 }
@@ -29,9 +39,15 @@ function constraint(dice: Dice): Data {
     [2, () => ({ type: `max_per_${window}`, params: { n } })],
     [2, () => ({ type: "max_per_window", params: dice.chance(0.5) ? { n, window } : { max: n, window } })],
     [4, () => ({ type: "max_amount_per_window", params: amounts(dice, window) })],
-    [1, () => ({ type: "approval_above", params: { ...field(dice), threshold: dice.pick([0.2, 50, 99.99]) } })],
+    [
+      1,
+      () => ({ type: "approval_above", params: { ...field(dice), threshold: dice.pick([0.2, 50, 99.99]) } }),
+    ],
     [1, () => ({ type: "allowed_values", params: allowed(dice) })],
-    [1, () => ({ type: "forbidden_values", params: { field: "attrs.team", values: ["ＬＥＧＡＬ", "none"] } })],
+    [
+      1,
+      () => ({ type: "forbidden_values", params: { field: "attrs.team", values: ["ＬＥＧＡＬ", "none"] } }),
+    ],
     [1, () => ({ type: "quiet_hours", params: quiet(dice) })],
   ])();
 }

@@ -46,7 +46,12 @@ export class Proposals {
   alone(): Proposal {
     const dice = this.#dice;
     const name = `alone-${this.#made++}-${dice.int(1_000_000)}`;
-    const capability = dice.pick(["record_learning", "record_decision", "upsert_entity", "upsert_source_artifact"]);
+    const capability = dice.pick([
+      "record_learning",
+      "record_decision",
+      "upsert_entity",
+      "upsert_source_artifact",
+    ]);
     const payloads: Data = {
       record_learning: { title: this.#title(), description: name },
       record_decision: { title: this.#title(), kind: "operational", salience: "normal" },
@@ -138,7 +143,9 @@ export class Proposals {
   }
 
   #anyId(): string {
-    return this.#id(this.#dice.weighted([...KINDS.map((kind) => [1, kind] as const), [4, "entity" as const]]));
+    return this.#id(
+      this.#dice.weighted([...KINDS.map((kind) => [1, kind] as const), [4, "entity" as const]]),
+    );
   }
 
   #reference(name: string, kind: Kind, probability = 0.3): Data {
@@ -162,9 +169,13 @@ export class Proposals {
 
   #entity(): Payload {
     const dice = this.#dice;
-    const type = dice.weighted([[6, "person"], [3, "company"], [1, "project"]]);
+    const type = dice.weighted([
+      [6, "person"],
+      [3, "company"],
+      [1, "project"],
+    ]);
     const keys: Data = {
-      ...this.#maybe(0.6, { crm: ` ${dice.int(9)}` }),
+      ...this.#maybe(0.6, { crm: dice.chance(0.3) ? dice.int(9) : ` ${dice.int(9)}` }),
       ...this.#maybe(0.2, { github: `g${dice.int(5)}` }),
       ...this.#maybe(0.1, { email: this.#email() }),
     };
@@ -180,7 +191,9 @@ export class Proposals {
       ...(Object.keys(keys).length > 0 ? { canonical_keys: keys } : {}),
       ...(email === undefined ? this.#maybe(0.2, { primary_email: null }) : { primary_email: email }),
     };
-    const trimmed = Object.fromEntries(Object.entries<string>(keys).map(([name, value]) => [name, value.trim()]));
+    const trimmed = Object.fromEntries(
+      Object.entries(keys).map(([name, value]) => [name, String(value).trim()]),
+    );
     const stored = {
       ...rest,
       ...(Object.keys(keys).length > 0 ? { canonical_keys: trimmed } : {}),
@@ -235,10 +248,19 @@ export class Proposals {
       ...this.#maybe(0.5, { attrs: this.#attrs() }),
       ...this.#reference("source_artifact_id", "source_artifact", 0.15),
     };
-    const unit = dice.weighted([[4, undefined], [4, "EUR"], [2, " eur "], [2, "USD"]]);
+    const unit = dice.weighted([
+      [4, undefined],
+      [4, "EUR"],
+      [2, " eur "],
+      [2, "USD"],
+    ]);
     const due = dice.pick(DUE);
     return {
-      sent: { ...payload, ...(unit === undefined ? {} : { unit }), ...(due === null ? {} : { due_at: due[0] }) },
+      sent: {
+        ...payload,
+        ...(unit === undefined ? {} : { unit }),
+        ...(due === null ? {} : { due_at: due[0] }),
+      },
       stored: {
         ...payload,
         ...(unit === undefined ? {} : { unit: unit.trim() }),
@@ -263,7 +285,10 @@ export class Proposals {
       ? { external_system: dice.pick(["gmail", "drive"]), external_id: `m${dice.int(6)}` }
       : {};
     const links = dice.chance(0.4)
-      ? { entity_ids: dice.some([this.#id("entity"), this.#id("entity")], 2), project_tags: dice.some(["a", "b"], 2) }
+      ? {
+          entity_ids: dice.some([this.#id("entity"), this.#id("entity")], 2),
+          project_tags: dice.some(["a", "b"], 2),
+        }
       : undefined;
     const stored: Data = {
       ...{ kind: dice.pick(["email", "meeting"]), title: this.#title() },
@@ -301,7 +326,9 @@ export class Proposals {
     const principles = this.#present("decision").filter(
       (id) => this.#world.memory.now(id)!.data.kind === "principle",
     );
-    return principles.length > 0 && this.#dice.chance(0.9) ? this.#dice.pick(principles) : this.#id("decision");
+    return principles.length > 0 && this.#dice.chance(0.9)
+      ? this.#dice.pick(principles)
+      : this.#id("decision");
   }
 
   #amendment(): Data {
@@ -341,11 +368,14 @@ export class Proposals {
 
   /** The payload so that it can't be read any more. */
   #spoilt(capability: string, payload: Data): Data {
+    const strict = !["revert_action", "bulk_revert_actions", "send_email_draft", "place_call"].includes(
+      capability,
+    );
     const required = REQUIRED[capability]!;
+    if (required.length === 0 || (strict && this.#dice.chance(0.3))) return { ...payload, bogus: 1 };
     const name = this.#dice.pick(required);
     const { [name]: _, ...without } = payload;
-    const strict = !["revert_action", "bulk_revert_actions", "send_email_draft", "place_call"].includes(capability);
-    return this.#dice.pick([without, { ...payload, [name]: 5 }, ...(strict ? [{ ...payload, bogus: 1 }] : [])]);
+    return this.#dice.chance(0.5) ? without : { ...payload, [name]: 5 };
   }
 }
 
@@ -366,13 +396,13 @@ const WEIGHTS: readonly (readonly [number, string])[] = [
   [6, "upsert_source_artifact"],
   [8, "link_records"],
   [3, "unlink_records"],
-  [10, "revert_action"],
+  [12, "revert_action"],
   [5, "record_principle"],
   [3, "amend_principle"],
   [3, "retire_principle"],
   [2, "supersede_decision"],
-  [4, "delete_entity"],
-  [4, "merge_entities"],
+  [5, "delete_entity"],
+  [8, "merge_entities"],
   [4, "bulk_revert_actions"],
   [2, "send_email_draft"],
   [1, "place_call"],
@@ -387,7 +417,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   record_learning: ["title", "description"],
   upsert_source_artifact: ["kind", "title"],
   link_records: ["from_id", "to_id", "relation"],
-  unlink_records: ["bogus"],
+  unlink_records: [],
   revert_action: ["action_id"],
   record_principle: ["title", "applies_to", "constraint_spec"],
   amend_principle: ["principle_id"],

@@ -25,7 +25,17 @@ function recordCommitment(draft: Draft, payload: Data): Data {
   const from_entity = optional(draft, payload.from_entity, ["entity"]);
   const to_entity = optional(draft, payload.to_entity, ["entity"]);
   const source_artifact_id = optional(draft, payload.source_artifact_id, ARTIFACT);
-  const data = { description, status, from_entity, to_entity, amount, unit, due_at, source_artifact_id, attrs };
+  const data = {
+    description,
+    status,
+    from_entity,
+    to_entity,
+    amount,
+    unit,
+    due_at,
+    source_artifact_id,
+    attrs,
+  };
   return { commitment_id: draft.create("commitment", data) };
 }
 

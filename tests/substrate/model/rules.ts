@@ -134,7 +134,8 @@ function stands({ appliesTo, spec }: Principle, question: Question): boolean {
 
 function addsUpTooMuch(params: Data, payload: Data, done: readonly Done[]): boolean {
   const unitField = [...params.field.split(".").slice(0, -1), "unit"].join(".");
-  const counts = (of: Data) => params.unit === undefined || unitName(valueAt(of, unitField)) === unitName(params.unit);
+  const counts = (of: Data) =>
+    params.unit === undefined || unitName(valueAt(of, unitField)) === unitName(params.unit);
   const amount = valueAt(payload, params.field);
   if (amount === undefined || amount === null) return params.required === true;
   if (typeof amount !== "number" || amount < 0 || !counts(payload)) return true;

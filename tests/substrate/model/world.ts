@@ -1,4 +1,13 @@
-import { type Change, canonical, type Data, Draft, type Kind, Memory, Refusal, type State } from "./memory.ts";
+import {
+  type Change,
+  canonical,
+  type Data,
+  Draft,
+  type Kind,
+  Memory,
+  Refusal,
+  type State,
+} from "./memory.ts";
 import { CAPABILITIES } from "./records.ts";
 import { judge, type Policy, type VerdictResult } from "./rules.ts";
 import { canUndo, refusalOf, undo } from "./undo.ts";

@@ -1,4 +1,4 @@
-import { decideAccess } from "../../kernel/access.ts";
+import { decideAccess, organizationKeyOf } from "../../kernel/access.ts";
 import { type AmbitError, errors } from "../../kernel/errors.ts";
 import type { KeyPrincipal } from "../../kernel/principal.ts";
 import type { ApprovePageDeps } from "./deps.ts";
@@ -27,7 +27,7 @@ export async function personOf(deps: ApprovePageDeps, typed: unknown, ip: string
     nowMs: deps.clock(),
   });
   if (refusal !== null) throw refusal;
-  return principal;
+  return organizationKeyOf({ principal });
 }
 
 const unknownKey = (): AmbitError =>

@@ -142,8 +142,15 @@ async function handOver(
     await client.query(`alter table ${table} owner to ${role}`);
     await client.query(
       `revoke all on ${table} from public; revoke all on ${table} from ${quoteIdent(servingRole)};
-       grant select, insert on ${table} to ${quoteIdent(servingRole)}`,
+       grant select on ${table} to ${quoteIdent(servingRole)}`,
     );
+    // Numbers that the database draws are nobody's to choose.
+    const { rows } = await client.query(
+      `select string_agg(quote_ident(attname), ', ') as columns from pg_attribute
+       where attrelid = $1::regclass and attnum > 0 and not attisdropped and attidentity = ''`,
+      [table],
+    );
+    await client.query(`grant insert (${rows[0].columns}) on ${table} to ${quoteIdent(servingRole)}`);
   }
   await client.query(`
     do $ambit$ begin execute format('revoke create on database %I from %I', current_database(), ${quoteLiteral(keeper)}); end $ambit$;

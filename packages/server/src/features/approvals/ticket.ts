@@ -1,5 +1,5 @@
 import type { Queryable } from "../../engines/postgres/database.ts";
-import { decideAccess } from "../../kernel/access.ts";
+import { appsOf, decideAccess } from "../../kernel/access.ts";
 import { type AmbitError, errors } from "../../kernel/errors.ts";
 import type { KeyPrincipal } from "../../kernel/principal.ts";
 import type { KeysService } from "../keys/service.ts";
@@ -31,12 +31,21 @@ export const notFound = (): AmbitError =>
     remediation: "List what waits: GET /v1/approvals?status=pending.",
   });
 
-/** Whether a key may decide at all: alive, a person's, of a member with the right; an error or null. Pure. */
-export const keyRefusal = (principal: KeyPrincipal, nowMs: number): AmbitError | null =>
-  decideAccess({
+/**
+ * Whether a key may decide at all: alive, a person's, of a member with the right, and of the whole organisation; an
+ * error or null. Pure.
+ */
+export function keyRefusal(principal: KeyPrincipal, nowMs: number): AmbitError | null {
+  const refusal = decideAccess({
     ...{ principal, right: "policy", surface: "any", personOnly: true },
     ...{ app: null, organizationId: null, nowMs },
   });
+  if (refusal !== null || appsOf(principal.scopes) === null) return refusal;
+  return errors.AUTH_INSUFFICIENT_PERMISSIONS({
+    message: "The key is bound to one app, and what waits concerns the whole organisation.",
+    remediation: "Decide with a key of the whole organisation (key_scope: account).",
+  });
+}
 
 /** The approval of a row, and a ballot on it with everything as it is now. */
 export async function ballotOn(

@@ -10,6 +10,7 @@ import type { Database } from "../../engines/postgres/database.ts";
 import { selectCheckpoints } from "./checkpoint-store.ts";
 import { type ExportedLeaf, selectExportedLeaves } from "./export-store.ts";
 import { limits } from "./limits.ts";
+import type { SeesValues } from "./visibility.ts";
 
 /** Openings as callers read them, from how they are kept. */
 export function openingsOf(kept: Readonly<Record<string, string>> | null): Openings | undefined {
@@ -19,14 +20,17 @@ export function openingsOf(kept: Readonly<Record<string, string>> | null): Openi
   return Object.fromEntries(names.map((name) => [name, JSON.parse(kept[name]!) as Opening]));
 }
 
-const asLine = ({ index, entry, openings, hash }: ExportedLeaf): EntryLine | ForeignLine =>
-  entry === null ? { index, leaf: hash } : { index, entry, leaf: hash, openings: openingsOf(openings) };
+const asLine = (leaf: ExportedLeaf, sees: SeesValues): EntryLine | ForeignLine => {
+  const { index, entry, hash, kind, openings } = leaf;
+  if (entry === null) return { index, leaf: hash };
+  return { index, entry, leaf: hash, openings: sees(kind ?? "") ? openingsOf(openings) : undefined };
+};
 
 /** What was taken out has no line, neither as an entry nor as a hash that could be another's. */
-async function* leavesOf(database: Database, organizationId: string, size: number) {
+async function* leavesOf(database: Database, organizationId: string, size: number, sees: SeesValues) {
   for (let next = 0; next < size; ) {
     const page = await selectExportedLeaves(database, organizationId, next, size);
-    for (const leaf of page) if (!leaf.lost) yield asLine(leaf);
+    for (const leaf of page) if (!leaf.lost) yield asLine(leaf, sees);
     next = (page.at(-1)?.index ?? next + limits.exportLeaves - 1) + 1;
   }
 }
@@ -55,6 +59,7 @@ export async function* exportedLines(
     /** The ledger is not what was signed, and the export is to show it. */
     readonly broken: boolean;
     readonly nowMs: number;
+    readonly sees: SeesValues;
   },
 ): AsyncGenerator<string> {
   const { organizationId, origin, publicKey, size, broken } = about;
@@ -63,7 +68,7 @@ export async function* exportedLines(
       ...{ origin, public_key: publicKey, size, organization: organizationId },
       exported_at: new Date(about.nowMs).toISOString(),
     },
-    leaves: leavesOf(database, organizationId, size),
+    leaves: leavesOf(database, organizationId, size, about.sees),
     checkpoints: notesOf(database, broken ? null : size),
   });
   // Sent one by one, short lines would cost more than they hold.

@@ -5,6 +5,7 @@ import { lowestIdAt } from "./entry-ids.ts";
 import { limits } from "./limits.ts";
 import type { Ledger } from "./service.ts";
 import { entryShape, entryView } from "./shapes.ts";
+import { seesValues } from "./visibility.ts";
 
 const instant = z.iso.datetime({ offset: true, local: true }).or(z.iso.date());
 /** A time without an offset is UTC. */
@@ -58,8 +59,10 @@ const listOperation = (ledger: Ledger): AnyOperation =>
         from: from === undefined ? undefined : lowestIdAt(msOf(from)),
         to: to === undefined ? undefined : lowestIdAt(msOf(to) + 1),
       };
-      const { rows, more } = await ledger.list(organizationKeyOf(call).organizationId, filter, limit);
-      return { entries: rows.map(entryView), next_before: more ? rows.at(-1)!.id : null };
+      const { organizationId, scopes } = organizationKeyOf(call);
+      const { rows, more } = await ledger.list(organizationId, filter, limit);
+      const sees = seesValues(scopes);
+      return { entries: rows.map((row) => entryView(row, sees)), next_before: more ? rows.at(-1)!.id : null };
     },
   });
 
@@ -74,7 +77,10 @@ const getOperation = (ledger: Ledger): AnyOperation =>
     errors: ["RESOURCE_NOT_FOUND"],
     http: { method: "GET", path: "/v1/ledger/entries/:id" },
     mcp: { tool: "manage_ledger", action: "get" },
-    run: async (call, { id }) => entryView(await ledger.get(organizationKeyOf(call).organizationId, id)),
+    async run(call, { id }) {
+      const { organizationId, scopes } = organizationKeyOf(call);
+      return entryView(await ledger.get(organizationId, id), seesValues(scopes));
+    },
   });
 
 const eraseOperation = (ledger: Ledger): AnyOperation =>

@@ -7,6 +7,7 @@ import { limits } from "./limits.ts";
 import { READS } from "./operations.ts";
 import type { Ledger } from "./service.ts";
 import { base64, checkpointShape, checkpointView } from "./shapes.ts";
+import { seesValues } from "./visibility.ts";
 
 const size = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const hashes = z.array(z.string()).describe("The proof (RFC 9162), base64, from the leaf upwards");
@@ -154,7 +155,8 @@ const exportOperation = (ledger: Ledger): AnyOperation =>
     errors: ["LEDGER_BEHIND"],
     http: { method: "GET", path: "/v1/ledger/export" },
     async run(call) {
-      const lines = await ledger.export(organizationKeyOf(call).organizationId, call.nowMs, call.signal);
+      const { organizationId, scopes } = organizationKeyOf(call);
+      const lines = await ledger.export(organizationId, call.nowMs, call.signal, seesValues(scopes));
       const headers = {
         "content-type": "application/x-ndjson; charset=utf-8",
         "content-disposition": 'attachment; filename="ledger.jsonl"',

@@ -14,6 +14,7 @@ import { createSequencer } from "./sequencer.ts";
 import { type EntryFilter, type EntryRow, eraseOpenings, selectEntries } from "./store.ts";
 import { selectHead } from "./tree-store.ts";
 import type { LedgerDraft } from "./types.ts";
+import { SEES_ALL, type SeesValues } from "./visibility.ts";
 
 export type { Json, JsonObject, LedgerActor, LedgerDraft } from "./types.ts";
 
@@ -66,7 +67,12 @@ export interface Ledger extends LedgerService {
    * An export up to a fresh checkpoint, in pieces of text, for an organisation. Of a ledger that is broken, as it is: what
    * is wrong with it shows when it is verified. Throws LEDGER_BEHIND.
    */
-  export(organizationId: string, nowMs: number, signal?: AbortSignal): Promise<AsyncGenerator<string>>;
+  export(
+    organizationId: string,
+    nowMs: number,
+    signal?: AbortSignal,
+    sees?: SeesValues,
+  ): Promise<AsyncGenerator<string>>;
   start(): void;
   /** Writes what waits, ends what is under way, and lets another node place entries. */
   stop(): Promise<void>;
@@ -117,9 +123,9 @@ export function createLedgerService(platform: Platform): Ledger {
     transaction: (work) => database.transaction(work),
     list: (organizationId, filter, limit) => selectEntries(database, organizationId, filter, limit),
     get: (organizationId, id) => entryOf(database, organizationId, id),
-    async export(organizationId, nowMs, signal) {
+    async export(organizationId, nowMs, signal, sees = SEES_ALL) {
       const { origin, publicKey } = await checkpoints.signer();
-      const whole = { organizationId, origin, publicKey, nowMs };
+      const whole = { organizationId, origin, publicKey, nowMs, sees };
       try {
         const { size } = await checkpoints.current(signal);
         return exportedLines(database, { ...whole, size, broken: false });

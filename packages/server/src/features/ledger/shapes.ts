@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { SignedCheckpoint } from "./checkpoints.ts";
 import { openingsOf } from "./export.ts";
 import type { EntryRow } from "./store.ts";
+import type { SeesValues } from "./visibility.ts";
 
 /** Shapes of what the ledger's operations answer. Hashes are base64, as in checkpoints. */
 export const checkpointShape = z.object({
@@ -26,9 +27,13 @@ export const entryShape = z.object({
     .describe("Sealed values that were not erased, with the salts that prove them"),
 });
 
-export const entryView = ({ index, entry, openings }: EntryRow): z.infer<typeof entryShape> => ({
-  ...{ index, entry: JSON.parse(entry) },
-  openings: openingsOf(openings) as z.infer<typeof entryShape>["openings"],
-});
+export function entryView(
+  { index, entry: text, openings }: EntryRow,
+  sees: SeesValues,
+): z.infer<typeof entryShape> {
+  const entry = JSON.parse(text) as z.infer<typeof entryShape>["entry"];
+  const shown = sees(entry.kind) ? openingsOf(openings) : undefined;
+  return { index, entry, openings: shown as z.infer<typeof entryShape>["openings"] };
+}
 
 export const base64 = (hash: Buffer): string => hash.toString("base64");

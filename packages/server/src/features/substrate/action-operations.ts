@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { keyOf } from "../../kernel/access.ts";
+import { keyOf, organizationKeyOf } from "../../kernel/access.ts";
 import { type AnyOperation, type Call, platformOperation } from "../../kernel/operation.ts";
 import { decideAction, noAction } from "./actions.ts";
 import type { SubstrateContext } from "./context.ts";
@@ -84,7 +84,7 @@ export function actionOperations(context: SubstrateContext, service: SubstrateSe
       run: async (call, { action_id }) =>
         (await decideAction(
           context,
-          keyOf(call),
+          organizationKeyOf(call),
           action_id,
           { decision: "approve", reason: null },
           call.nowMs,
@@ -102,7 +102,7 @@ export function actionOperations(context: SubstrateContext, service: SubstrateSe
       run: async (call, { action_id, reason = null }) =>
         (await decideAction(
           context,
-          keyOf(call),
+          organizationKeyOf(call),
           action_id,
           { decision: "reject", reason },
           call.nowMs,

@@ -3,7 +3,7 @@ import type { KeyPrincipal } from "../../kernel/principal.ts";
 import type { JsonObject } from "../ledger/service.ts";
 import { approvalUrl, type SubstrateContext } from "./context.ts";
 import { substrateErrors } from "./errors.ts";
-import { resultWithin } from "./scope.ts";
+import { problemWithin, resultWithin } from "./scope.ts";
 import { type ActionFilter, type ActionRow, selectAction, selectActions } from "./store.ts";
 import { actionView, approvalView } from "./view.ts";
 
@@ -40,8 +40,11 @@ const withinScope = async (
   context: SubstrateContext,
   row: ActionRow,
   appId: string | null,
-): Promise<ActionRow> =>
-  row.result === null ? row : { ...row, result: await resultWithin(context, appId, row.result) };
+): Promise<ActionRow> => ({
+  ...row,
+  result: row.result === null ? null : await resultWithin(context, appId, row.result),
+  error: row.error === null || appId === null ? row.error : problemWithin(row.error),
+});
 
 /** A member decides on a waiting action; the action as it is then. Throws RESOURCE_NOT_FOUND, wrong_status. */
 export async function decideAction(

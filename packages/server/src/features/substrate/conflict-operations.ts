@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { keyOf } from "../../kernel/access.ts";
+import { keyOf, organizationKeyOf } from "../../kernel/access.ts";
 import { type AnyOperation, type Call, platformOperation } from "../../kernel/operation.ts";
 import type { Conflicts } from "./conflicts.ts";
 import type { SubstrateContext } from "./context.ts";
@@ -68,7 +68,9 @@ export function conflictOperations(context: SubstrateContext, conflicts: Conflic
       http: { method: "POST", path: `${base}/policy-conflicts/:conflict_id/resolve` },
       mcp: { tool, action: "resolve_policy_conflict" },
       run: async (call, { conflict_id, resolution, reason = null }) =>
-        conflictView(await conflicts.resolve(keyOf(call), conflict_id, { resolution, reason }, call.nowMs)),
+        conflictView(
+          await conflicts.resolve(organizationKeyOf(call), conflict_id, { resolution, reason }, call.nowMs),
+        ),
     }),
   ];
 }

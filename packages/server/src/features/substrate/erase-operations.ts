@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { keyOf } from "../../kernel/access.ts";
+import { organizationKeyOf } from "../../kernel/access.ts";
 import { type AnyOperation, platformOperation } from "../../kernel/operation.ts";
 import type { SubstrateContext } from "./context.ts";
 import { erase } from "./erase.ts";
@@ -43,7 +43,12 @@ export function eraseOperations(context: SubstrateContext): AnyOperation[] {
       http: { method: "POST", path: `${base}/erase` },
       mcp: { tool, action: "erase" },
       async run(call, { entity_id: recordId = null, action_ids: actionIds, reason }) {
-        const erased = await erase(context, keyOf(call), { recordId, actionIds, reason }, call.nowMs);
+        const erased = await erase(
+          context,
+          organizationKeyOf(call),
+          { recordId, actionIds, reason },
+          call.nowMs,
+        );
         return { ...erased, actions: [...erased.actions] };
       },
     }),

@@ -1,9 +1,11 @@
 import type { Queryable } from "../../engines/postgres/database.ts";
+import type { JsonObject } from "../ledger/service.ts";
 import { lockPrinciples, readAggregates } from "./aggregates.ts";
+import { CAPABILITIES } from "./capabilities.ts";
 import type { SubstrateContext } from "./context.ts";
 import type { ParsedProposal } from "./payload.ts";
 import { aggregateQuestions, conflictsOf, relevantPrinciples } from "./principles.ts";
-import type { ProposalFacts } from "./store.ts";
+import { firstApproved, type ProposalFacts } from "./store.ts";
 import type { Proposal, Proposer, Verdict } from "./types.ts";
 import { decideVerdict } from "./verdict.ts";
 
@@ -26,11 +28,18 @@ export async function judge(
     skip: proposal.dangerouslySkipApproval === true,
   };
   if (facts.policy?.mode === "forbidden") return decideVerdict({ ...stands, conflicts: [] });
+  const undoesApproved =
+    proposer.kind === "human"
+      ? null
+      : await firstApproved(tx, organizationId, undoneBy(capability.name, payload), REVERSIBLE);
   const principles = await memory.principles(tx, organizationId);
   const relevant = relevantPrinciples(principles, capability.name, payload);
   const questions = aggregateQuestions(relevant, nowMs);
   if (questions.length === 0) {
-    return decideVerdict({ ...stands, conflicts: conflictsOf(relevant, payload, new Map(), nowMs) });
+    return decideVerdict({
+      ...{ ...stands, undoesApproved },
+      conflicts: conflictsOf(relevant, payload, new Map(), nowMs),
+    });
   }
   await lockPrinciples(
     tx,
@@ -38,5 +47,18 @@ export async function judge(
     questions.map(({ principleId }) => principleId),
   );
   const aggregates = await readAggregates(tx, organizationId, questions);
-  return decideVerdict({ ...stands, conflicts: conflictsOf(relevant, payload, aggregates, nowMs) });
+  return decideVerdict({
+    ...{ ...stands, undoesApproved },
+    conflicts: conflictsOf(relevant, payload, aggregates, nowMs),
+  });
+}
+
+/** What can't be undone is refused when it is tried; nobody need wait for that. */
+const REVERSIBLE = [...CAPABILITIES.values()].filter((each) => each.reversible).map(({ name }) => name);
+
+/** The actions a proposal would undo. */
+function undoneBy(capability: string, payload: JsonObject): readonly string[] {
+  if (capability === "revert_action") return [String(payload.action_id)];
+  if (capability === "bulk_revert_actions") return (payload.action_ids as readonly string[]).map(String);
+  return [];
 }

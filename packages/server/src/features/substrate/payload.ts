@@ -13,7 +13,13 @@ import { principleProblems } from "./principles.ts";
 import type { Proposal } from "./types.ts";
 
 const actionId = z.string().min(1).max(64);
-const line = z.string().trim().min(1).max(limits.lineChars);
+/** One line: whoever makes headers of a mail of it must not be led to more of them. */
+const line = z
+  .string()
+  .trim()
+  .min(1)
+  .max(limits.lineChars)
+  .regex(/^[^\p{Cc}\u2028\u2029]*$/u, "must be one line, without control characters");
 const text = z.string().max(limits.textChars);
 
 /** Payloads of the capabilities that don't write the memory; the memory reads its own. */

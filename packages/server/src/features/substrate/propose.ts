@@ -21,6 +21,7 @@ export async function propose(
   nowMs: number,
 ): Promise<ProposeAnswer> {
   refuseUnstorable(context.platform, proposal);
+  refuseReservedKey(proposer, proposal);
   const { organizationId, capability, payload } = proposal;
   const hash = payloadHash(context.platform, proposal);
   const key = proposal.idempotencyKey ?? null;
@@ -53,6 +54,19 @@ function refuseUnstorable(
   };
   check("idempotency_key", idempotencyKey, limits.idempotencyKeyChars);
   check("trigger_context", triggerContext, limits.triggerContextChars);
+}
+
+/** Keys of Ambit's own proposals: of mirrored users, and of firings of attention rules. */
+const RESERVED_KEY = /^(?:app_user:|fire_[0-9a-z]{26}:)/;
+
+/** Whoever could take such a key first would keep the proposal it belongs to from being made. */
+function refuseReservedKey({ kind }: Proposer, { idempotencyKey }: Proposal): void {
+  if (kind === "app" || kind === "rule" || !RESERVED_KEY.test(idempotencyKey ?? "")) return;
+  const message = "keys that begin with app_user: or the id of a firing are Ambit's own";
+  throw errors.VALIDATION_INVALID_SCHEMA({
+    message: `idempotency_key: ${message}.`,
+    details: [{ path: "idempotency_key", message }],
+  });
 }
 
 /** The answer of long ago, with the status of today. Throws IDEMPOTENCY_CONFLICT when it was another proposal. */

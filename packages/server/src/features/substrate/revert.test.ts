@@ -101,6 +101,32 @@ describe("revert_action", () => {
   });
 });
 
+describe("undoing what a person approved", () => {
+  it("waits for a person again, unless a person asks for it", async () => {
+    const rule = await stand.principle(owner, {
+      type: "approval_above",
+      params: { field: "amount", threshold: 10 },
+    });
+    const big = { description: "A big one", status: "confirmed", amount: 11 };
+    const approved = async () => {
+      const { action_id } = await stand.propose(agent, "record_commitment", big);
+      await stand.approvals.service.decide(
+        owner.key,
+        { kind: "substrate_action", subject: action_id },
+        { decision: "approve", reason: null },
+        stand.now(),
+      );
+      return action_id;
+    };
+    const [first, second] = [await approved(), await approved()];
+    const byAgent = await revert(first);
+    expect(byAgent.verdict).toMatchObject({ result: "requires_approval" });
+    expect(byAgent.verdict.reason).toContain(first);
+    expect((await revert(second, owner)).verdict.result).toBe("auto_approved");
+    await rule.retire();
+  });
+});
+
 describe("bulk_revert_actions", () => {
   it("shows the plan first, undoes in that order, and collects what can't be undone", async () => {
     const entity = await propose("upsert_entity", { type: "company", display_name: "Bulk" });
@@ -134,7 +160,7 @@ describe("bulk_revert_actions", () => {
 
   it("of everything an organisation did leaves nothing", async () => {
     const organizationId = await stand.organization();
-    const [boss, bot] = [
+    const [owner, bot] = [
       await stand.member("owner", { organizationId }),
       await stand.member("developer", { organizationId, kind: "agent" }),
     ];
@@ -164,11 +190,11 @@ describe("bulk_revert_actions", () => {
       });
     }
     const shuffled = ids.toSorted((a, b) => (a.slice(-5) < b.slice(-5) ? -1 : 1));
-    const { action_id } = await stand.propose(boss, "bulk_revert_actions", {
+    const { action_id } = await stand.propose(owner, "bulk_revert_actions", {
       action_ids: shuffled,
       reason: "start over",
     });
-    const done = await boss.call<Any>("substrate.approve", { action_id });
+    const done = await owner.call<Any>("substrate.approve", { action_id });
     expect(done).toMatchObject({ status: "executed", result: { failed: [] } });
     expect(done.result.reverted).toHaveLength(ids.length);
     const kinds: RecordKind[] = ["entity", "commitment"];

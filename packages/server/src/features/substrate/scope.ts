@@ -1,25 +1,57 @@
+import { AmbitError } from "../../kernel/errors.ts";
 import type { JsonObject } from "../ledger/service.ts";
-import type { MemoryReader } from "../memory/service.ts";
+import type { MemoryReader, MemoryRecord, ReadScope } from "../memory/service.ts";
 import type { SubstrateContext } from "./context.ts";
 import type { ActionPreview } from "./types.ts";
 
 type Deps = Pick<SubstrateContext, "memory" | "links">;
 
-/** A preview without what its reader may not see: of such records only that they would change. */
+/** What a change of a preview tells of its record. */
+type Seen = Pick<MemoryRecord, "id" | "kind"> & {
+  readonly [state in "before" | "after"]: MemoryRecord | null;
+};
+
+/**
+ * A preview without what its reader may not see. When one such record is among those that would change, only the ids of
+ * all of them are told: values go from one record to another, e.g. when entities are merged.
+ */
 export async function previewWithin(
   { memory }: Deps,
   reader: MemoryReader,
   seen: ActionPreview,
 ): Promise<ActionPreview> {
-  if (reader.scope === null) return seen;
-  const changes: JsonObject[] = [];
-  for (const change of seen.changes) {
-    const { id, kind, before } = change as { id: string; kind: string; before: JsonObject | null };
-    const visible = before === null || (await memory.get(reader, id)) !== null;
-    changes.push(visible ? change : { id, kind, hidden: true });
+  if (!narrows(reader.scope)) return seen;
+  const problem = seen.problem === null ? null : problemWithin(seen.problem);
+  for (const change of seen.changes as unknown as readonly Seen[]) {
+    if (await shows(memory, reader, change)) continue;
+    const changes = seen.changes.map(({ id = null, kind = null }) => ({ id, kind, hidden: true }));
+    return { ...seen, problem, changes, result: null };
   }
-  const result = changes.some(({ hidden }) => hidden === true) ? null : seen.result;
-  return { ...seen, changes, result };
+  return { ...seen, problem };
+}
+
+const narrows = (scope: ReadScope | null): boolean =>
+  scope !== null && [scope.kinds, scope.entityTypes, scope.ownOnly].some((each) => each !== undefined);
+
+/** What is new is of the reader's own making; what comes back was perhaps never theirs to see. */
+async function shows(memory: Deps["memory"], reader: MemoryReader, { id, before, after }: Seen) {
+  return before === null ? after?.version === 1 : (await memory.get(reader, id)) !== null;
+}
+
+/** The words of these errors hold names of other records. */
+const TELLING = new Map([["ENTITY_AMBIGUOUS", "The keys belong to different entities."]]);
+
+/** Why something failed, for an app: without names of records it may not see. Pure. */
+export const problemWithin = <P extends { readonly code: string; readonly message: string }>(
+  problem: P,
+): P => ({ ...problem, message: TELLING.get(problem.code) ?? problem.message });
+
+/** An error for an app that may not see everything: without names of records it may not see. */
+export async function errorWithin({ links }: Deps, appId: string | null, error: unknown): Promise<unknown> {
+  if (appId === null || !(error instanceof AmbitError) || !TELLING.has(error.code)) return error;
+  if ((await links.find(appId)) !== null && !narrows((await links.readerOfApp(appId)).scope)) return error;
+  const { code, status, remediation } = error;
+  return new AmbitError(code, { status, remediation, message: TELLING.get(code)! }, { cause: error });
 }
 
 /**

@@ -3,7 +3,7 @@ import { actionById, actionList } from "./actions.ts";
 import type { SubstrateContext } from "./context.ts";
 import { preview } from "./preview.ts";
 import { propose } from "./propose.ts";
-import { resultWithin } from "./scope.ts";
+import { errorWithin, resultWithin } from "./scope.ts";
 import type { ActionPreview, Proposal, ProposeAnswer, Proposer } from "./types.ts";
 
 export { checkConstraint } from "./principles.ts";
@@ -42,7 +42,9 @@ export function createSubstrateService(context: SubstrateContext): SubstrateServ
   );
   return {
     async propose(proposer, proposal, nowMs) {
-      const answer = await propose(context, proposer, proposal, nowMs);
+      const answer = await propose(context, proposer, proposal, nowMs).catch(async (error: unknown) => {
+        throw await errorWithin(context, proposer.sourceAppId, error);
+      });
       judged.inc({ verdict: answer.replay === true ? "replay" : answer.verdict.result });
       if (answer.result === undefined) return answer;
       return { ...answer, result: await resultWithin(context, proposer.sourceAppId, answer.result) };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { keyOf } from "../../kernel/access.ts";
+import { keyOf, organizationKeyOf } from "../../kernel/access.ts";
 import { type AnyOperation, platformOperation } from "../../kernel/operation.ts";
 import type { MemoryService } from "../memory/service.ts";
 import { substrateErrors } from "./errors.ts";
@@ -85,7 +85,7 @@ export function settingsOperations(memory: MemoryService, settings: Settings): A
       http: { method: "PUT", path: `${base}/settings/yolo` },
       mcp: { tool, action: "set_yolo" },
       run: async (call, { yolo_mode }) =>
-        settings.setYolo(keyOf(call).organizationId, yolo_mode, call.nowMs) as never,
+        settings.setYolo(organizationKeyOf(call).organizationId, yolo_mode, call.nowMs) as never,
     }),
     platformOperation({
       ...owning,
@@ -114,7 +114,7 @@ export function settingsOperations(memory: MemoryService, settings: Settings): A
       http: { method: "PUT", path: policyPath },
       mcp: { tool, action: "set_capability_policy" },
       run: (call, { capability, ...policy }) =>
-        settings.setPolicy(keyOf(call).organizationId, capability, policy, call.nowMs),
+        settings.setPolicy(organizationKeyOf(call).organizationId, capability, policy, call.nowMs),
     }),
     platformOperation({
       ...owning,
@@ -132,7 +132,7 @@ export function settingsOperations(memory: MemoryService, settings: Settings): A
       http: { method: "DELETE", path: policyPath },
       mcp: { tool, action: "reset_capability_policy" },
       run: (call, { capability }) =>
-        settings.setPolicy(keyOf(call).organizationId, capability, null, call.nowMs),
+        settings.setPolicy(organizationKeyOf(call).organizationId, capability, null, call.nowMs),
     }),
   ];
 }

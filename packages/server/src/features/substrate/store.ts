@@ -29,6 +29,23 @@ export async function selectFacts(
   return row!;
 }
 
+/** One of these actions that a person approved, if it is of one of these capabilities; null when there is none. */
+export async function firstApproved(
+  tx: Queryable,
+  organizationId: string,
+  actionIds: readonly string[],
+  capabilities: readonly string[],
+): Promise<string | null> {
+  if (actionIds.length === 0) return null;
+  const [row] = await tx.query<{ id: string }>(
+    `select id from ambit.substrate_actions
+     where organization_id = $1 and id = any($2) and capability = any($3) and approved_by_kind = 'human'
+     order by id limit 1`,
+    [organizationId, actionIds, capabilities],
+  );
+  return row?.id ?? null;
+}
+
 export async function insertAction(tx: Queryable, action: NewAction): Promise<void> {
   await tx.query(
     `insert into ambit.substrate_actions (organization_id, id, capability, payload, status, verdict, result, changes,

@@ -34,6 +34,7 @@ const facts: fc.Arbitrary<VerdictFacts> = fc.record({
   conflicts: fc.array(conflict, { maxLength: 3 }),
   proposerKind: fc.constantFrom("human", "agent", "app", "rule"),
   skip: fc.boolean(),
+  undoesApproved: fc.option(fc.constant("act_1")),
   yoloMode: fc.boolean(),
 });
 
@@ -46,7 +47,8 @@ function naive(f: VerdictFacts): string {
   const clear = f.conflicts.length === 0;
   const person = f.proposerKind === "human";
   const free = f.policy === null ? defaultMode === "auto" : f.policy.mode === "auto";
-  if (clear && free && !(sideEffect && !person)) return "auto_approved";
+  const held = !person && (sideEffect || f.undoesApproved != null);
+  if (clear && free && !held) return "auto_approved";
   if (
     clear &&
     person &&

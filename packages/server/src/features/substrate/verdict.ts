@@ -27,13 +27,15 @@ export interface VerdictFacts {
   readonly proposerKind: Proposer["kind"];
   /** The proposer asked to skip the approval. */
   readonly skip: boolean;
+  /** An action that a person approved and that this would undo. */
+  readonly undoesApproved?: string | null;
   /** The organisation lets people skip approvals where that is possible. */
   readonly yoloMode: boolean;
 }
 
 /**
- * Judges a proposal whose payload is valid. Pure. In this order: what an owner has forbidden, principles, side effects
- * of anyone but a person, the mode, and only then what a person may skip.
+ * Judges a proposal whose payload is valid. Pure. In this order: what an owner has forbidden, principles, what only a
+ * person may do unasked (side effects, undoing what a person approved), the mode, and only then what a person may skip.
  */
 export function decideVerdict(facts: VerdictFacts): Verdict {
   const { capability, policy, proposerKind } = facts;
@@ -51,6 +53,12 @@ export function decideVerdict(facts: VerdictFacts): Verdict {
   if (facts.conflicts.length > 0) return judged("requires_approval", principlesReason(facts.conflicts));
   if (capability.sideEffect && proposerKind !== "human") {
     return judged("requires_approval", `${name} reaches people outside, and no person proposed it.`);
+  }
+  if (facts.undoesApproved != null && proposerKind !== "human") {
+    return judged(
+      "requires_approval",
+      `A person approved ${facts.undoesApproved}, and no person asks to undo it.`,
+    );
   }
   const mode = policy?.mode ?? capability.defaultMode;
   if (mode === "auto") {

@@ -16,13 +16,39 @@ export async function getRecord(
   id: string,
   asOf: Date | null,
 ): Promise<MemoryRecord | null> {
-  const own = await recordAt(db, reader, id, asOf);
-  if (own !== null) return own;
+  // As of an instant a chain of merges is followed step by step: only its end says where the id leads now.
+  for (let next: string | null = id; next !== null; ) {
+    const record = await recordAt(db, reader, next, asOf);
+    if (record !== null) return record;
+    next = asOf === null ? await winnerNow(db, reader, next) : await winnerThen(db, reader, next, asOf);
+  }
+  return null;
+}
+
+async function winnerNow(db: Queryable, reader: MemoryReader, id: string): Promise<string | null> {
   const [alias] = await db.query<{ entity_id: string }>(
     "select entity_id from ambit.memory_aliases where organization_id = $1 and alias_id = $2",
     [reader.organizationId, id],
   );
-  return alias === undefined ? null : recordAt(db, reader, alias.entity_id, asOf);
+  return alias?.entity_id ?? null;
+}
+
+/** Into which entity the id had been merged by then: the one that the action which took it away let take it in. */
+async function winnerThen(
+  db: Queryable,
+  reader: MemoryReader,
+  id: string,
+  asOf: Date,
+): Promise<string | null> {
+  const [winner] = await db.query<{ record_id: string }>(
+    `select w.record_id from ambit.memory_versions l
+     join ambit.memory_versions w on w.organization_id = l.organization_id and w.action_id = l.action_id
+       and w.kind = 'entity' and w.state -> 'data' -> 'merged_ids' ? l.record_id
+     where l.organization_id = $1 and l.record_id = $2 and l.state is null
+       and l.known_from <= $3 and (l.known_until is null or l.known_until > $3)`,
+    [reader.organizationId, id, asOf.toISOString()],
+  );
+  return winner?.record_id ?? null;
 }
 
 async function recordAt(

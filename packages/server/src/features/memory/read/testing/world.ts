@@ -27,7 +27,12 @@ export async function happen(stage: Stage, random: () => number, writes: number)
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const some = (prefix: string) => pick([...ids].filter((id) => id.startsWith(prefix)).concat("ent_none"));
   const text = () => Array.from({ length: 1 + Math.floor(random() * 4) }, () => pick(WORDS)).join(" ");
+  const link = (): readonly [string, JsonObject] => [
+    "link_records",
+    { from_id: some(pick(PREFIXES)), to_id: some(pick(PREFIXES)), relation: pick(["knows", "owns"]) },
+  ];
   const moves: (() => readonly [string, JsonObject])[] = [
+    ...[link, link, link],
     () => ["upsert_entity", { type: pick(TYPES), display_name: text(), attrs: { note: text() } }],
     () => ["upsert_entity", { type: "person", display_name: text(), primary_email: `${pick(WORDS)}@x.io` }],
     () => ["patch_entity", { id: some("ent_"), display_name: text() }],
@@ -41,10 +46,6 @@ export async function happen(stage: Stage, random: () => number, writes: number)
     ],
     () => ["record_learning", { title: text(), description: text(), source_artifact_id: some("art_") }],
     () => ["upsert_source_artifact", { kind: pick(["mail", "call"]), title: text(), content: text() }],
-    () => [
-      "link_records",
-      { from_id: some(pick(PREFIXES)), to_id: some(pick(PREFIXES)), relation: pick(["knows", "owns"]) },
-    ],
     () => [
       "record_principle",
       { title: text(), applies_to: {}, constraint_spec: { type: "max_per_week", params: { n: 1 } } },
