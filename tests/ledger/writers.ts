@@ -16,7 +16,12 @@ export function startWriters(count: number, nodes: () => readonly Api[]) {
   const acknowledged: Acknowledged[] = [];
   let stopped = false;
 
-  const step = async (api: Api, kind: Acknowledged["step"], work: (api: Api) => Promise<any>) => {
+  const step = async (
+    api: Api,
+    kind: Acknowledged["step"],
+    work: (api: Api) => Promise<any>,
+    asked: Acknowledged | null = null,
+  ) => {
     const askedMs = performance.now();
     const answer = await work(api).catch(() => null);
     const answeredMs = performance.now();
@@ -24,8 +29,9 @@ export function startWriters(count: number, nodes: () => readonly Api[]) {
       await sleep(10);
       return null;
     }
-    const { action_id, id, approval_id = null } = answer.body;
-    const done = { step: kind, actionId: action_id ?? id, approvalId: approval_id, askedMs, answeredMs };
+    const { action_id: actionId, approval_id: approvalId = null } = answer.body;
+    const about = asked ?? { actionId, approvalId };
+    const done: Acknowledged = { ...about, step: kind, askedMs, answeredMs };
     acknowledged.push(done);
     return done;
   };
@@ -43,7 +49,7 @@ export function startWriters(count: number, nodes: () => readonly Api[]) {
       const asked = await step(api, "asked", (at) => propose(at, "send_email_draft", draft));
       if (asked === null) continue;
       const path = `/v1/me/substrate/actions/${asked.actionId}/approve`;
-      await step(api, "approved", (at) => at("POST", path, {}));
+      await step(api, "approved", (at) => at("POST", path, {}), asked);
     }
   };
   const writers = Array.from({ length: count }, (_, writer) => write(writer));

@@ -13,8 +13,9 @@ import { type KeyPrincipal, type Principal, ROLES, type Role } from "./principal
 export type Right = "public" | "view" | "develop" | "policy" | "administer" | "own";
 
 /**
- * The two interfaces a key may open: apps, and the organisation's substrate. `any` asks for one of the two.
- * A key bound to one app reaches the substrate when it has that scope too.
+ * The two interfaces a key may open: apps, and the organisation's substrate. `any` asks for one of the two. An operation
+ * on the substrate that names an app asks for both. A key bound to one app reaches the substrate when it has that scope
+ * too.
  */
 export type Surface = "app" | "substrate" | "any";
 
@@ -91,8 +92,10 @@ function decideScope(
       remediation: "Have a person mint a key without `read_only`.",
     });
   }
-  if (surface !== "app" && scopes.includes("substrate")) return null;
-  if (surface === "substrate") {
+  const opensSubstrate = scopes.includes("substrate");
+  // Where an app is named, the key has to reach it, whatever else it opens.
+  if (surface !== "app" && opensSubstrate && appId === null) return null;
+  if (surface === "substrate" && !opensSubstrate) {
     return errors.AUTH_INSUFFICIENT_PERMISSIONS({
       message: "The key is not scoped to the substrate.",
       remediation: "Have a person mint a key with scope substrate or both: POST /api-keys.",

@@ -46,6 +46,20 @@ const reach = (key: KeyPrincipal) => (key.role === "owner" || key.role === "admi
 const earlier = (a: number | null, b: number | null): number | null =>
   a === null || b === null ? (a ?? b) : Math.min(a, b);
 
+/** A key makes no key that opens more than it does itself. */
+function refuseMinting(
+  caller: KeyPrincipal,
+  scope: "app" | "substrate" | "both",
+  scopes: readonly string[],
+): void {
+  const refuse = (message: string) => errors.AUTH_INSUFFICIENT_PERMISSIONS({ message });
+  if (caller.scopes.includes("read")) throw refuse("The key is read-only.");
+  if (!caller.scopes.includes("*")) throw refuse("A key bound to one app can't mint keys.");
+  if ((scope !== "app" || scopes.includes("substrate")) && !caller.scopes.includes("substrate")) {
+    throw refuse("The key is not scoped to the substrate, and can't mint one that is.");
+  }
+}
+
 const mintInput = z.object({
   name: z.string().trim().min(1).max(limits.nameChars).default("service key").describe("What the key is for"),
   kind: z
@@ -107,23 +121,21 @@ export function keyOperations(
       async run(call, input) {
         const caller = keyOf(call);
         const target = input.target_app_id ?? (input.key_scope === "app" ? input.app_id : undefined);
-        const scopes = scopesFor({ ...input, scope: input.scope ?? "app", target_app_id: target });
+        const scope = input.scope ?? (input.substrate_access ? "both" : "app");
+        const scopes = scopesFor({ ...input, scope, target_app_id: target });
         const { organizationId } = caller;
         if (target !== undefined && (await appOrganization(target)) !== organizationId) {
           throw errors.RESOURCE_NOT_FOUND({
             message: `There is no app ${target.slice(0, 80)} in this organisation.`,
           });
         }
-        if (!caller.scopes.includes("*")) {
-          throw errors.AUTH_INSUFFICIENT_PERMISSIONS({ message: "A key bound to one app can't mint keys." });
-        }
+        refuseMinting(caller, scope, scopes);
         const { key, ...row } = await service.mint(platform.database, {
           organizationId,
           accountId: caller.accountId,
           kind: input.kind,
           name: input.name,
-          scope: input.scope ?? (input.substrate_access ? "both" : "app"),
-          scopes: caller.scopes.includes("read") && !scopes.includes("read") ? [...scopes, "read"] : scopes,
+          ...{ scope, scopes },
           expiresAtMs: earlier(
             caller.expiresAtMs,
             input.expires_in_days === undefined ? null : call.nowMs + input.expires_in_days * 86_400_000,

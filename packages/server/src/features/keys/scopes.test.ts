@@ -27,6 +27,8 @@ describe("scopesFor", () => {
   it("refuses what means nothing or would widen the key by name", () => {
     expect(codeOf(() => scopesFor({ ...base, key_scope: "planet" }))).toBe("INVALID_KEY_SCOPE");
     expect(codeOf(() => scopesFor({ ...base, key_scope: "app" }))).toBe("TARGET_APP_REQUIRED");
+    const bound = { key_scope: "app", target_app_id: "app_a" };
+    expect(codeOf(() => scopesFor({ ...base, ...bound, scope: "substrate" }))).toBe("INVALID_KEY_SCOPE");
     expect(codeOf(() => scopesFor({ ...base, target_app_id: "app_a" }))).toBe("TARGET_APP_NOT_ALLOWED");
     for (const scope of ["*", "read", "app:app_b"]) {
       expect(codeOf(() => scopesFor({ ...base, additional_scopes: [scope] }))).toBe("RESERVED_SCOPE");

@@ -27,6 +27,13 @@ export function scopesFor(request: KeyRequest): string[] {
     if (request.target_app_id !== undefined) throw keyErrors.TARGET_APP_NOT_ALLOWED();
     scopes.push("*");
   } else if (request.key_scope === "app") {
+    if (request.scope === "substrate") {
+      throw keyErrors.INVALID_KEY_SCOPE({
+        message: "A key for the substrate alone can't be bound to an app.",
+        remediation:
+          "Use scope: both with key_scope: app, so that the key sees what the app's link lets it see.",
+      });
+    }
     if (request.target_app_id === undefined) throw keyErrors.TARGET_APP_REQUIRED();
     scopes.push(`app:${request.target_app_id}`, "ai:gateway");
   } else throw keyErrors.INVALID_KEY_SCOPE();

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { decideAccess, keyOf } from "../../kernel/access.ts";
+import { decideAccess, organizationKeyOf } from "../../kernel/access.ts";
 import { type AnyOperation, type AppCall, appOperation } from "../../kernel/operation.ts";
 import type { RecordKind } from "../memory/service.ts";
 import { linkErrors } from "./errors.ts";
@@ -46,12 +46,12 @@ const present = (appId: string, row: LinkRow | null): z.infer<typeof linked> => 
       : ({ ...row.read_scope, kinds: row.read_scope.kinds?.slice() } as z.infer<typeof readScope>),
 });
 
-/** What an app may read is for a person who may administer the organisation to say. */
+/** What an app may read is for a person who may administer the organisation to say, with no key of the app's own. */
 function refuseScope(call: AppCall): void {
   const refusal = decideAccess({
-    principal: call.principal,
+    principal: organizationKeyOf(call),
     right: "administer",
-    surface: "any",
+    surface: "substrate",
     personOnly: true,
     app: call.app,
     organizationId: null,
@@ -61,13 +61,14 @@ function refuseScope(call: AppCall): void {
 }
 
 const appId = z.string().describe("The app");
-const shared = { surface: "any", idempotent: true, output: linked } as const;
+const shared = { surface: "substrate", idempotent: true, output: linked } as const;
 
 /** Linking apps to their organisation's substrate. */
 export function linkOperations(links: SubstrateLinksService): AnyOperation[] {
   return [
     appOperation({
       ...shared,
+      surface: "app",
       name: "substrate_links.get",
       title: "Show an app's link",
       summary: "Whether the app uses its organisation's substrate, and what it may read of it.",
@@ -153,7 +154,6 @@ export function linkOperations(links: SubstrateLinksService): AnyOperation[] {
       http: { method: "PUT", path: "/v1/me/apps/:app_id/substrate-autopropagate" },
       mcp: { tool: "manage_app", action: "set_substrate_autopropagate" },
       async run(call, input) {
-        keyOf(call);
         return present(call.app.id, await links.mirror(call.app.id, input.users));
       },
     }),

@@ -16,7 +16,7 @@ import { decideVerdict } from "./verdict.ts";
 export async function judge(
   { memory }: Pick<SubstrateContext, "memory">,
   tx: Queryable,
-  proposer: Pick<Proposer, "kind">,
+  proposer: Pick<Proposer, "kind" | "sourceAppId">,
   proposal: Pick<Proposal, "organizationId" | "dangerouslySkipApproval">,
   { capability, payload }: ParsedProposal,
   facts: Pick<ProposalFacts, "policy" | "yolo_mode">,
@@ -31,7 +31,13 @@ export async function judge(
   const undoesApproved =
     proposer.kind === "human"
       ? null
-      : await firstApproved(tx, organizationId, undoneBy(capability.name, payload), REVERSIBLE);
+      : await firstApproved(
+          tx,
+          organizationId,
+          undoneBy(capability.name, payload),
+          REVERSIBLE,
+          proposer.sourceAppId,
+        );
   const principles = await memory.principles(tx, organizationId);
   const relevant = relevantPrinciples(principles, capability.name, payload);
   const questions = aggregateQuestions(relevant, nowMs);

@@ -35,13 +35,15 @@ export async function firstApproved(
   organizationId: string,
   actionIds: readonly string[],
   capabilities: readonly string[],
+  sourceAppId: string | null,
 ): Promise<string | null> {
   if (actionIds.length === 0) return null;
   const [row] = await tx.query<{ id: string }>(
     `select id from ambit.substrate_actions
      where organization_id = $1 and id = any($2) and capability = any($3) and approved_by_kind = 'human'
+       and status = 'executed' and reverted_by is null and ($4::text is null or source_app_id = $4)
      order by id limit 1`,
-    [organizationId, actionIds, capabilities],
+    [organizationId, actionIds, capabilities, sourceAppId],
   );
   return row?.id ?? null;
 }

@@ -58,13 +58,22 @@ const kinds = z
     return [...wanted].map((name) => KIND_NAMES[name]);
   });
 
+const ISO = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
+
+/** A point in time. Its schema says so in words: the pattern would be longer than everything else of a tool. */
 const instant = (what: string) =>
   z
-    .union([z.iso.datetime({ offset: true }), z.iso.date()], {
-      error: "must be an instant in ISO 8601, e.g. 2027-01-31T09:00:00Z",
+    .string()
+    .max(40)
+    .transform((text, context) => {
+      const parsed = ISO.safeParse(text);
+      if (parsed.success && isStorable(new Date(parsed.data))) return new Date(parsed.data);
+      context.addIssue({
+        code: "custom",
+        message: "must be an instant in ISO 8601, e.g. 2027-01-31T09:00:00Z",
+      });
+      return z.NEVER;
     })
-    .transform((text) => new Date(text))
-    .refine(isStorable, "is no instant that can be stored")
     .optional()
     .describe(what);
 
@@ -73,8 +82,8 @@ const asOf = instant("As things were known at this instant (ISO 8601)");
 /** A yes or no in a query or as JSON. */
 const flag = (what: string) =>
   z
-    .union([z.boolean(), z.enum(["true", "false", "1", "0"]), z.literal(1), z.literal(0)])
-    .transform((given) => given === true || given === 1 || given === "true" || given === "1")
+    .union([z.boolean(), z.enum(["true", "false", "1", "0"])])
+    .transform((given) => given === true || given === "true" || given === "1")
     .optional()
     .describe(what);
 

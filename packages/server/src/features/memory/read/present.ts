@@ -18,7 +18,7 @@ const origin = (record: MemoryRecord): JsonObject => ({
 
 /** A record as its own fields, with its id and where it comes from. */
 export function presentRecord(record: MemoryRecord): JsonObject & { id: string } {
-  return { ...record.data, id: record.id, status: record.status, ...origin(record) };
+  return { id: record.id, ...record.data, status: record.status, ...origin(record) };
 }
 
 /** A record of any kind: its own fields are under `data`. */
