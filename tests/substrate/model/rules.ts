@@ -40,6 +40,8 @@ export interface Question {
   readonly policy: Policy | null;
   readonly principles: readonly Principle[];
   readonly done: readonly Done[];
+  /** It would undo something that a person approved. */
+  readonly undoesApproved: boolean;
   readonly at: number;
 }
 
@@ -52,7 +54,8 @@ export function judge(question: Question): { result: VerdictResult; conflicts: s
   const rejecting = against.some(({ spec }) => spec.effect === "reject");
   if (rejecting && !GOVERNING.has(capability)) return { result: "rejected", conflicts };
   if (against.length > 0) return { result: "requires_approval", conflicts };
-  if (REACHES_OUT.has(capability) && !human) return { result: "requires_approval", conflicts };
+  if ((REACHES_OUT.has(capability) || question.undoesApproved) && !human)
+    return { result: "requires_approval", conflicts };
   const mode = policy?.mode ?? (GATED.has(capability) ? "approval" : "auto");
   if (mode === "auto") return { result: "auto_approved", conflicts };
   const maySkip = policy === null && human && SKIPPABLE.has(capability);

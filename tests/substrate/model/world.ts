@@ -120,7 +120,7 @@ export class World {
     return { action, replay: false };
   }
 
-  judge({ kind }: Proposer, { capability, stored, skip = false }: Proposal, at: number) {
+  judge({ kind, app }: Proposer, { capability, stored, skip = false }: Proposal, at: number) {
     const principles = this.memory.all().flatMap(({ id, state: { kind, data } }) => {
       const inForce = kind === "decision" && data.kind === "principle" && data.status === "active";
       if (!inForce || data.constraint_spec === undefined) return [];
@@ -129,7 +129,14 @@ export class World {
     const done = [...this.actions.values()].flatMap(({ capability, payload, executedAt }) =>
       executedAt === null ? [] : [{ capability, payload, executedAt }],
     );
+    const undone: string[] =
+      capability === "revert_action" ? [stored!.action_id] : (stored!.action_ids ?? []);
+    const undoesApproved = undone.some((id) => {
+      const action = this.actions.get(id);
+      return action?.approvedBy != null && refusalOf(this.#target(id), app) === null;
+    });
     return judge({
+      undoesApproved,
       ...{ capability, payload: stored!, human: kind === "human", skip, yolo: this.yolo },
       ...{ policy: this.policies.get(capability) ?? null, principles, done, at },
     });

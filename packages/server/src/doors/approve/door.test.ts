@@ -113,6 +113,10 @@ describe("signing in", () => {
     const refused = await visitor.signIn(id, agent.token);
     expect(refused.status).toBe(403);
     expect(refused.body).toContain("This is an agent&#39;s key: agents never decide on approvals.");
+    const bound = await door.keyOf(owner, "person", ["app:app_1", "substrate"]);
+    const narrow = await visitor.signIn(id, bound.token);
+    expect([narrow.status, narrow.headers["set-cookie"]]).toEqual([403, undefined]);
+    expect(narrow.body).toContain("The key is bound to one app");
     for (const key of ["", "nonsense", "a.b.c", "bb_sk_\u0000", "bb_sk_x y", "x".repeat(5_000)]) {
       const answer = await visitor.signIn(id, key);
       expect([answer.status, answer.headers["set-cookie"]]).toEqual([401, undefined]);

@@ -36,6 +36,7 @@ export async function probe(target: Target): Promise<string[]> {
         r.rolname, r.rolsuper, r.rolcreaterole, r.rolreplication,
         has_database_privilege(current_database(), 'create') as can_create,
         current_database() as database,
+        current_setting('server_encoding') as encoding,
         array(select p.rolname::text from pg_roles p
           where p.rolname in ('butterbase_anon', 'butterbase_user', 'butterbase_service')
             and not pg_has_role(r.oid, p.oid, 'MEMBER WITH ADMIN OPTION') order by 1) as foreign_roles
@@ -55,6 +56,7 @@ interface Facts {
   rolreplication: boolean;
   can_create: boolean;
   database: string;
+  encoding: string;
   /** Roles that policies name, made by another role that has not passed them on. */
   foreign_roles: string[];
 }
@@ -71,6 +73,11 @@ export function missing(facts: Facts): string[] {
   if (facts.wal_level !== "logical") {
     problems.push(
       `wal_level is ${facts.wal_level}: run "alter system set wal_level = 'logical'" and restart the server`,
+    );
+  }
+  if (facts.encoding !== "UTF8") {
+    problems.push(
+      `the database ${facts.database} is in ${facts.encoding}: make one with "create database … encoding 'UTF8' template template0"`,
     );
   }
   if (!facts.rolsuper && !facts.rolcreaterole)

@@ -186,6 +186,9 @@ describe("who may decide", () => {
     expect(await refused(await stand.keyOf(owner, "person", ["*", "read"]))).toEqual(
       both("AUTH_INSUFFICIENT_PERMISSIONS"),
     );
+    expect(await refused(await stand.keyOf(owner, "person", ["app:app_1", "substrate"]))).toEqual(
+      both("AUTH_INSUFFICIENT_PERMISSIONS"),
+    );
     const elsewhere = await stand.member("owner", { organizationId: await stand.organization() });
     expect(await refused(elsewhere)).toEqual(both("RESOURCE_NOT_FOUND"));
     // What a cache still says of a key does not count.

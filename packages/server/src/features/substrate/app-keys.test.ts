@@ -102,13 +102,13 @@ describe("an app that sees only what it wrote", () => {
 
 describe("an owner's key that is bound to an app", () => {
   it("decides and sets nothing for the whole organisation", async () => {
-    const boundOwner = await stand.member("owner", { scopes: [`app:${appId}`] });
     await stand.principle(owner, { type: "max_per_day", params: { n: 0 } }, { capability: "place_call" });
+    const boundOwner = await stand.member("owner", { scopes: [`app:${appId}`] });
     const dial = { capability: "place_call", payload: { to: "1", purpose: "x" } };
     const { action_id } = await agent.call<Any>("substrate.propose", dial);
     const { conflicts } = await owner.call<Any>("substrate.list_policy_conflicts");
     const { id: conflict_id } = conflicts.find((each: Any) => each.action_id === action_id);
-    const tries: [string, object][] = [
+    const tries: [string, JsonObject][] = [
       ["approve", { action_id }],
       ["reject", { action_id, reason: "x" }],
       ["resolve_policy_conflict", { conflict_id, resolution: "approve" }],

@@ -29,7 +29,7 @@ export async function selectFacts(
   return row!;
 }
 
-/** One of these actions that a person approved, if it is of one of these capabilities; null when there is none. */
+/** One of these actions that a person approved and that the proposer might undo; null when there is none. */
 export async function firstApproved(
   tx: Queryable,
   organizationId: string,

@@ -25,7 +25,6 @@ create table ambit.attention_rules (
   claim uuid,
   leased_until timestamptz
 );
-create index attention_rules_organization on ambit.attention_rules (organization_id, id desc);
 create index attention_rules_due on ambit.attention_rules (next_fire_at) where next_fire_at is not null;
 
 -- What a rule did when its time had come; one per rule and time.

@@ -1,5 +1,4 @@
 import type { Platform } from "../../../engines/platform.ts";
-import type { JsonObject } from "../../ledger/service.ts";
 import type { MemoryReader } from "../types.ts";
 import { type CatalogueFilter, countCatalogue, listCatalogue } from "./catalogue.ts";
 import { limits } from "./limits.ts";

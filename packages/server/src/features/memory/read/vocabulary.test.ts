@@ -66,6 +66,27 @@ describe("the words that are counted", () => {
     expect(await countsOf(stage.platform.database, stage.organizationId, ["zyxwvut"])).toEqual(new Map());
   });
 
+  it("an organisation's words go with it", async () => {
+    const { database } = stage.platform;
+    const gone = "99999999-0000-4000-8000-000000000001";
+    await database.query("insert into ambit.organizations (id, name) values ($1, 'Gone')", [gone]);
+    await database.query(
+      `insert into ambit.memory_records (organization_id, id, kind, title, data, action_id, created_by_action, created_at,
+         updated_at) values ($1, 'lrn_1', 'learning', 'leaving', '{}', 'act_1', 'act_1', now(), now())`,
+      [gone],
+    );
+    await stage.count();
+    expect((await countsOf(database, gone, ["leaving"])).size).toBe(1);
+    await database.query("delete from ambit.organizations where id = $1", [gone]);
+    await stage.count();
+    expect((await countsOf(database, gone, ["leaving"])).size).toBe(0);
+    const [left] = await database.query(
+      "select (select count(*) from ambit.memory_search where organization_id = $1)::int as rows",
+      [gone],
+    );
+    expect(left).toEqual({ rows: 0 });
+  });
+
   it("prefixes add up", async () => {
     for (const word of ["quxaa", "quxab", "quxb"])
       await stage.write("record_learning", { title: word, description: "quxaa" });
