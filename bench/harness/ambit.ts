@@ -11,6 +11,10 @@ import { freePort } from "./free-port.ts";
 import { ensureOpen } from "./resources.ts";
 
 const MAIN = new URL("../../packages/server/src/main.ts", import.meta.url).pathname;
+/** What `npm start` gives to Node. */
+const NODE_OPTIONS: readonly string[] = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+).scripts.start.match(/--\S+/g);
 const READY_WITHIN_MS = 30_000;
 const STOPPED_WITHIN_MS = 10_000;
 /** The resolution of the time until ready. */
@@ -50,7 +54,7 @@ export async function startAmbit(
   const port = await freePort();
   ensureOpen(resources);
   const spawnedAt = performance.now();
-  const child = spawn(process.execPath, [...nodeOptions, MAIN], {
+  const child = spawn(process.execPath, [...NODE_OPTIONS, ...nodeOptions, MAIN], {
     env: { ...bareEnvironment(), AMBIT_PORT: String(port), AMBIT_DATA_DIR: dataDir },
     stdio: ["ignore", "pipe", "pipe"],
   });

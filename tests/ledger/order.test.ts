@@ -171,8 +171,6 @@ describe("many writers on two nodes, one of which is killed, and Postgres too", 
     const [one, other] = [first, second].map(({ apiUrl }) => apiAs(apiUrl, organization.key));
     const bytes = (hashes: string[]) => hashes.map((hash) => Buffer.from(hash, "base64"));
     const { size, root } = notes.at(-1)!;
-    console.log(entries.length, notes.length);
-    const t0 = performance.now();
     // Every entry was in the roots above; the server's own proofs are asked for here and there.
     const stride = Math.ceil(entries.length / PROVEN);
     await each(Math.floor(entries.length / stride), 6, async (at) => {
@@ -184,7 +182,6 @@ describe("many writers on two nodes, one of which is killed, and Postgres too", 
       expect([proof.index, proof.size]).toEqual([index, size]);
       expect(rootByPath(index, size, leaves[n]!, bytes(proof.hashes))).toEqual(root);
     });
-    console.log(performance.now() - t0);
     for (const [at, older] of notes.entries()) {
       for (const newer of notes.slice(at + 1)) {
         const path = `/v1/ledger/consistency?from=${older.size}&to=${newer.size}`;

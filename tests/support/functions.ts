@@ -28,13 +28,18 @@ export interface Nodes {
   close(): Promise<void>;
 }
 
-/** Starts them; nothing is left when one does not start. */
-export async function startNodes(postgres: PostgresAddress, count = 1): Promise<Nodes> {
+/** Starts them, with more in their environment if given; nothing is left when one does not start. */
+export async function startNodes(
+  postgres: PostgresAddress,
+  count = 1,
+  more: Record<string, string> = {},
+): Promise<Nodes> {
   const name = `suite_${randomBytes(6).toString("hex")}`;
   const admin = new pg.Client({ ...postgres, database: "postgres" });
   await admin.connect();
   await admin.query(`create database ${name}`);
   const env = {
+    ...more,
     AMBIT_MASTER_KEY: "ab".repeat(32),
     DATABASE_URL: `postgres://${postgres.user}@localhost:${postgres.port}/${name}?host=${encodeURIComponent(postgres.host)}`,
   };

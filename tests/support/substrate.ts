@@ -1,4 +1,5 @@
 import { verifyExport } from "@ambit/ledger";
+import WebSocket from "ws";
 import type { Api } from "./api.ts";
 import { apiAs } from "./api.ts";
 import { must, newApp } from "./app.ts";
@@ -129,4 +130,56 @@ export async function allPages(
     if (after === undefined || after === null) return all;
     place = `&${next.query}=${encodeURIComponent(after)}`;
   }
+}
+
+/** A frame of the live stream. */
+export interface StreamFrame {
+  readonly type?: string;
+  readonly op?: "insert" | "update" | "delete";
+  readonly tbl?: string;
+  readonly id?: string;
+  readonly cursor?: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Stream {
+  readonly frames: readonly StreamFrame[];
+  readonly closed: { code: number; reason: string } | null;
+  close(): Promise<void>;
+}
+
+/** Opens the live stream of the substrate; resolves with its first frame, or with how it was closed. */
+export async function openStream(
+  apiUrl: string,
+  query: string,
+  headers: Record<string, string> = {},
+): Promise<Stream> {
+  const url = `${apiUrl.replace("http", "ws")}${SUBSTRATE}/stream${query}`;
+  const socket = new WebSocket(url, { headers });
+  const frames: StreamFrame[] = [];
+  let closed: { code: number; reason: string } | null = null;
+  const gone = new Promise<void>((resolve) =>
+    socket.on("close", (code, reason) => {
+      closed = { code, reason: String(reason) };
+      resolve();
+    }),
+  );
+  const first = new Promise<void>((resolve) =>
+    socket.on("message", (data) => {
+      frames.push(JSON.parse(String(data)));
+      resolve();
+    }),
+  );
+  socket.on("error", () => {});
+  await Promise.race([first, gone]);
+  return {
+    frames,
+    get closed() {
+      return closed;
+    },
+    async close() {
+      socket.close();
+      await gone;
+    },
+  };
 }

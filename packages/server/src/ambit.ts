@@ -71,6 +71,7 @@ async function start(
   const composed = composeFeatures(platform);
   const pipeline = createPipeline({
     findApp: (reference) => composed.apps.find(reference),
+    admit: composed.admit,
     record: (entry) => composed.audit.record(entry),
     observe: (operation, outcome, seconds) =>
       platform.metrics.operations.observe({ operation: operation.name, outcome }, seconds),

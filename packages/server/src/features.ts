@@ -34,7 +34,7 @@ import { VERSION } from "./kernel/config.ts";
 import { errors } from "./kernel/errors.ts";
 import { createGuardedFetch } from "./kernel/guarded-fetch.ts";
 import type { Feature } from "./kernel/operation.ts";
-import type { Pipeline } from "./kernel/pipeline.ts";
+import type { Pipeline, PipelinePorts } from "./kernel/pipeline.ts";
 import { createRateLimit } from "./kernel/rate-limit.ts";
 import { composeSubstrate } from "./substrate-features.ts";
 
@@ -48,6 +48,7 @@ export interface Composition {
   readonly audit: AuditService;
   readonly keys: KeysService;
   readonly resolvePrincipal: ResolvePrincipal;
+  readonly admit: NonNullable<PipelinePorts["admit"]>;
   readonly checks: Checks;
   /** Resolves once everything that starts in the background has started. */
   settled(): Promise<void>;
@@ -157,6 +158,11 @@ export function composeFeatures(platform: Platform): Composition {
     audit: audit.service,
     keys: keysService,
     resolvePrincipal,
+    // Where no app is named, a key bound to one reaches the substrate through that app's link.
+    async admit({ surface, scope }, { principal }) {
+      if (surface !== "substrate" || scope !== "platform" || principal.kind !== "key") return;
+      await links.service.readerOf(principal);
+    },
     checks: {
       realtime: async () => (realtime.service.streaming ? null : "the change stream is not connected"),
     },

@@ -63,6 +63,8 @@ export interface Seen {
   readonly id: string;
   readonly at: number;
   readonly result: Data | null;
+  /** Taken over as it is, where several were judged at once and their order is not known. */
+  readonly verdict?: Action["verdict"];
 }
 
 /** What is to be expected of an answer. */
@@ -96,7 +98,7 @@ export class World {
     if (!KNOWN.has(capability)) return { error: "CAPABILITY_UNKNOWN" };
     if (stored === null) return { error: "VALIDATION_INVALID_SCHEMA" };
     const at = seen?.at ?? now;
-    const verdict = this.judge(proposer, proposal, at);
+    const verdict = seen?.verdict ?? this.judge(proposer, proposal, at);
     const policy = this.policies.get(capability);
     const waits = verdict.result === "requires_approval";
     if (waits && this.#waiting(proposer.keyId) >= PENDING_PER_REQUESTER) return { error: "QUOTA_APPROVALS" };

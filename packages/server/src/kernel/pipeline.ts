@@ -30,6 +30,8 @@ export interface PipelinePorts {
   /** The app by id or `~subdomain`; null when there is none. */
   findApp(reference: string): Promise<App | null>;
   record(entry: AuditEntry): Promise<void>;
+  /** What stands against the call beyond its key's rights, by what only features know; throws to refuse. */
+  admit?(operation: AnyOperation, call: Call): Promise<void>;
   /** Seam for the policy gateway: throws to refuse. Runs after access, before validation. */
   judge?(operation: AnyOperation, call: Call, rawInput: Record<string, unknown>): Promise<void>;
   observe?(operation: AnyOperation, outcome: string, seconds: number): void;
@@ -55,6 +57,7 @@ export function createPipeline(ports: PipelinePorts): Pipeline {
       if (app?.paused && operation.scope === "app" && operation.whilePaused === false)
         throw pausedError(app.pausedReason);
       refuseUnreadable(rawInput);
+      if (ports.admit) await ports.admit(operation, call);
       if (ports.judge) await ports.judge(operation, call, rawInput);
       const input = validate(operation, app === null ? rawInput : { ...rawInput, app_id: app.id });
       ran = true;

@@ -4,7 +4,7 @@ import { type Database, type Identity, isConnectionLoss } from "../../engines/po
 import { quoteIdent, quoteLiteral } from "../../engines/postgres/quote.ts";
 import { tenantRole } from "../../engines/postgres/tenant.ts";
 import { errors } from "../../kernel/errors.ts";
-import { createGate } from "./gate.ts";
+import { createGate } from "../../kernel/gate.ts";
 import { limits } from "./limits.ts";
 
 /** How a transaction on a connection of its own runs. */
@@ -17,7 +17,15 @@ export interface SessionOptions {
 }
 
 /** Connections of their own are bounded apart from the app's pool, whose place they must not take. */
-const sessions = createGate({ inside: limits.ownSessions, waiting: limits.waitingSessions });
+const sessions = createGate({
+  inside: limits.ownSessions,
+  waiting: limits.waitingSessions,
+  refusal: () =>
+    errors.QUOTA_RATE_LIMIT({
+      message: "Too many statements of this app are running or waiting.",
+      headers: { "Retry-After": "1" },
+    }),
+});
 
 /**
  * Runs `work` as a caller of an app in one transaction, on a connection that is closed afterwards, so that whatever

@@ -7,6 +7,7 @@ import type { LedgerService } from "../ledger/service.ts";
 import type { MemoryService } from "../memory/service.ts";
 import type { OutboxService } from "../outbox/service.ts";
 import type { SubstrateLinksService } from "../substrate-links/service.ts";
+import type { Turns } from "./turns.ts";
 
 /** The features the substrate stands on. */
 export interface SubstrateDependencies {
@@ -23,6 +24,7 @@ export interface SubstrateDependencies {
 /** What every part of the substrate works with. */
 export interface SubstrateContext extends SubstrateDependencies {
   readonly platform: Platform;
+  readonly turns: Turns;
 }
 
 /** Where a person decides. */

@@ -23,6 +23,11 @@ export const substrateErrors = defineErrors({
     message: `A payload has at most ${limits.payloadBytes} bytes as JSON.`,
     remediation: "Put large content elsewhere and name it in the payload, e.g. by a URL.",
   },
+  PROPOSALS_BUSY: {
+    status: 429,
+    message: "Too many proposals of this organisation wait for their turn.",
+    remediation: "Repeat it after a moment, under an idempotency key, and send fewer at once.",
+  },
   wrong_status: {
     status: 409,
     message: "This has been decided already.",

@@ -12,13 +12,14 @@ import { proposeOperations } from "./propose-operations.ts";
 import { createSubstrateService, type SubstrateService } from "./service.ts";
 import { createSettings } from "./settings.ts";
 import { settingsOperations } from "./settings-operations.ts";
+import { createTurns } from "./turns.ts";
 
 /** The substrate: every write to an organisation's memory is a proposed action with a verdict and an entry in the ledger. */
 export function createSubstrate(
   platform: Platform,
   deps: SubstrateDependencies,
 ): { feature: Feature; service: SubstrateService } {
-  const context: SubstrateContext = { platform, ...deps };
+  const context: SubstrateContext = { platform, turns: createTurns(platform), ...deps };
   const service = createSubstrateService(context);
   deps.approvals.register(createApprovalHandler(context));
   mirrorUsers(context);

@@ -1,5 +1,11 @@
 /** Limits of proposals. What waits for a person is bounded by the approvals' own limits. */
 export const limits = {
+  /** Proposals and previews of one organisation under way at once on a node; each takes a database connection. */
+  proposalsAtOnce: 5,
+  /** The same of all organisations together; leaves connections to everything else. */
+  proposalsOfAll: 7,
+  /** Proposals and previews of one organisation that wait for their turn on a node. */
+  proposalsWaiting: 1_000,
   /** A proposal's payload, as JSON. */
   payloadBytes: 4 * 1024 * 1024,
   /** A caller's idempotency key. */

@@ -30,7 +30,7 @@ export async function preview(
 ): Promise<ActionPreview> {
   const { organizationId, capability: name } = proposal;
   const parsed = parsePayload(context.memory, name, proposal.payload);
-  const { seen, verdict } = await tryOut(context.platform.database, async (tx) => {
+  const { seen, verdict } = await tryOut(context, organizationId, async (tx) => {
     const facts = await selectFacts(tx, organizationId, name, null);
     const verdict = await judge(context, tx, proposer, proposal, parsed, facts, nowMs);
     const work = {
@@ -56,7 +56,7 @@ export async function previewWaiting(
   const { capability, source_app_id: sourceAppId } = action;
   const { payload } = parsePayload(context.memory, capability, action.payload);
   const work = { organizationId, actionId, sourceAppId, nowMs: clock(), capability, payload };
-  return { ...wire(await tryOut(database, (tx) => see(context, tx, work))) };
+  return { ...wire(await tryOut(context, organizationId, (tx) => see(context, tx, work))) };
 }
 
 async function see(context: SubstrateContext, tx: Transaction, work: Execution): Promise<Seen> {

@@ -40,6 +40,7 @@ const proposing = {
     "PROPOSAL_TOO_LARGE",
     "RESOURCE_NOT_FOUND",
     "QUOTA_APPROVALS",
+    "PROPOSALS_BUSY",
   ],
 } as const;
 
@@ -81,7 +82,7 @@ export function proposeOperations(context: SubstrateContext, service: SubstrateS
       input: z.object(input),
       risk: "read",
       idempotent: true,
-      errors: ["CAPABILITY_UNKNOWN", "PROPOSAL_TOO_LARGE"],
+      errors: ["CAPABILITY_UNKNOWN", "PROPOSAL_TOO_LARGE", "PROPOSALS_BUSY"],
       http: { method: "POST", path: `${base}/actions/preview` },
       mcp: { tool, action: "preview" },
       async run(call, given) {

@@ -1,3 +1,4 @@
+import type { Transaction } from "../../engines/postgres/database.ts";
 import { errors } from "../../kernel/errors.ts";
 import { inputProblem } from "../../kernel/plain-input.ts";
 import { approvalFields, type SubstrateContext } from "./context.ts";
@@ -27,16 +28,16 @@ export async function propose(
   const key = proposal.idempotencyKey ?? null;
   // A known key is answered before the payload is looked at; without one nothing can be known.
   const early = key === null ? parsePayload(context.memory, capability, payload) : null;
-  return withRetries(() =>
-    context.platform.database.transaction(async (tx) => {
-      if (key !== null) await lockIdempotencyKey(tx, organizationId, key);
-      const facts = await selectFacts(tx, organizationId, capability, key);
-      if (facts.earlier !== null) return replay(context, facts.earlier, hash);
-      const parsed = early ?? parsePayload(context.memory, capability, payload);
-      const verdict = await judge(context, tx, proposer, proposal, parsed, facts, nowMs);
-      return settle(context, tx, { proposer, proposal, parsed, facts, verdict, hash, nowMs });
-    }),
-  );
+  const once = async (tx: Transaction): Promise<ProposeAnswer> => {
+    if (key !== null) await lockIdempotencyKey(tx, organizationId, key);
+    const facts = await selectFacts(tx, organizationId, capability, key);
+    if (facts.earlier !== null) return replay(context, facts.earlier, hash);
+    const parsed = early ?? parsePayload(context.memory, capability, payload);
+    const verdict = await judge(context, tx, proposer, proposal, parsed, facts, nowMs);
+    return settle(context, tx, { proposer, proposal, parsed, facts, verdict, hash, nowMs });
+  };
+  const { turns, platform } = context;
+  return turns.take(organizationId, () => withRetries(() => platform.database.transaction(once)));
 }
 
 /** Throws VALIDATION_INVALID_SCHEMA for what can't be stored, and for a key or a context that is too long. */

@@ -29,7 +29,10 @@ export async function selectFacts(
   return row!;
 }
 
-/** One of these actions that a person approved and that the proposer might undo; null when there is none. */
+/**
+ * One of these actions that a person approved and that the proposer might undo; null when there is none. They are locked
+ * until the transaction ends: what is being approved at this moment counts.
+ */
 export async function firstApproved(
   tx: Queryable,
   organizationId: string,
@@ -38,14 +41,15 @@ export async function firstApproved(
   sourceAppId: string | null,
 ): Promise<string | null> {
   if (actionIds.length === 0) return null;
-  const [row] = await tx.query<{ id: string }>(
-    `select id from ambit.substrate_actions
-     where organization_id = $1 and id = any($2) and capability = any($3) and approved_by_kind = 'human'
-       and status = 'executed' and reverted_by is null and ($4::text is null or source_app_id = $4)
-     order by id limit 1`,
-    [organizationId, actionIds, capabilities, sourceAppId],
+  const approved = (await lockActions(tx, organizationId, actionIds)).find(
+    (action) =>
+      action.approved_by_kind === "human" &&
+      action.status === "executed" &&
+      action.reverted_by === null &&
+      capabilities.includes(action.capability) &&
+      (sourceAppId === null || action.source_app_id === sourceAppId),
   );
-  return row?.id ?? null;
+  return approved?.id ?? null;
 }
 
 export async function insertAction(tx: Queryable, action: NewAction): Promise<void> {

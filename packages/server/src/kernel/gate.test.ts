@@ -1,10 +1,13 @@
 import { expect, it } from "vitest";
+import { errors } from "./errors.ts";
 import { createGate } from "./gate.ts";
+
+const refusal = () => errors.QUOTA_RATE_LIMIT();
 
 const later = () => new Promise((resolve) => setImmediate(resolve));
 
 it("lets so many in at once, the others in order, and turns the rest away", async () => {
-  const gate = createGate({ inside: 2, waiting: 2 });
+  const gate = createGate({ inside: 2, waiting: 2, refusal });
   const leave: (() => void)[] = [];
   const entered: number[] = [];
   const visit = (number: number, key = "app") =>
@@ -27,7 +30,7 @@ it("lets so many in at once, the others in order, and turns the rest away", asyn
 });
 
 it("is left also by work that fails", async () => {
-  const gate = createGate({ inside: 1, waiting: 1 });
+  const gate = createGate({ inside: 1, waiting: 1, refusal });
   await expect(gate.run("app", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(await gate.run("app", async () => "yes")).toBe("yes");
 });
