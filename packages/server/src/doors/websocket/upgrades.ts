@@ -36,5 +36,6 @@ export function attachUpgrades(server: Server, options: UpgradesOptions): { clos
 const noSocketHere = () =>
   errors.RESOURCE_NOT_FOUND({
     message: "There is no WebSocket at this path.",
-    remediation: "Connect to /v1/<app_id>/realtime, /v1/<app_id>/do/<name>/<instance-id> or /v1/me/substrate/stream.",
+    remediation:
+      "Connect to /v1/<app_id>/realtime, /v1/<app_id>/do/<name>/<instance-id> or /v1/me/substrate/stream.",
   });
