@@ -2,10 +2,9 @@ import { readFileSync } from "node:fs";
 import type { Client } from "@modelcontextprotocol/client";
 import WebSocket from "ws";
 import { call, type Print } from "./agent.ts";
+import { type Check, show, until } from "./checks.ts";
 import type { Person } from "./people.ts";
 
-/** How long the demo waits for something to happen before it counts as missing. */
-const PATIENCE_MS = 10_000;
 const TASKS = 5;
 /** What the example agent takes at once. */
 const BURST = 3;
@@ -65,7 +64,7 @@ async function chat({ apiUrl, appId, ada, ben, print }: Stage): Promise<boolean>
   adas.leave();
   const present = welcome.present?.map(({ name }) => name).sort();
   const said = welcome.history?.map(({ text }) => text);
-  const checks: [right: boolean, line: string][] = [
+  const checks: Check[] = [
     [stranger === "was refused", `someone without a token ${stranger}`],
     [String(present) === "Ada,Ben", `Ben comes in and finds ${present?.join(" and ")} there`],
     [
@@ -103,21 +102,6 @@ async function giveTasks({ apiUrl, appId, ada, print }: Stage): Promise<boolean>
     ],
     [done !== null, `what was taken is done: “${done?.[0]?.answer}”`],
   ]);
-}
-
-function show(print: Print, who: string, checks: readonly [right: boolean, line: string][]): boolean {
-  print(`   ${who}`);
-  for (const [right, line] of checks) print(`   ${right ? "✓" : "✗"} ${line}`);
-  return checks.every(([right]) => right);
-}
-
-async function until<T>(look: () => Promise<T | null>): Promise<T | null> {
-  for (const endAt = Date.now() + PATIENCE_MS; Date.now() < endAt; ) {
-    const found = await look();
-    if (found !== null) return found;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return null;
 }
 
 interface RoomEvent {

@@ -3,6 +3,7 @@ import type { Ambit } from "../../packages/server/src/ambit.ts";
 import { playActors } from "./actors.ts";
 import { call, connectAgent, type Print } from "./agent.ts";
 import { type Person, signUp } from "./people.ts";
+import { playSubstrate } from "./substrate.ts";
 import { type Watcher, watch } from "./watcher.ts";
 
 /** What the demo made, for the hints that follow it. */
@@ -21,7 +22,8 @@ const COLUMN = 17;
 /**
  * The main job: an agent builds a backend over MCP; two people, a guest and the agent watch one table;
  * rows are written, shared, handed over and deleted; the transcript shows who saw what. Then the agent deploys a chat
- * room and an agent with a pace, and people use them.
+ * room and an agent with a pace, and people use them. At last it writes to the organisation's memory: a person says yes
+ * and no, and the ledger of it is verified.
  */
 export async function playMainJob(ambit: Ambit, print: Print): Promise<Played> {
   const agent = await connectAgent(ambit);
@@ -44,7 +46,9 @@ export async function playMainJob(ambit: Ambit, print: Print): Promise<Played> {
     if (sawRight) print("\n   Everyone saw exactly what they may see.");
     print("\n4. The agent deploys stateful actors and a function, one TypeScript file each\n");
     const actedRight = await playActors({ apiUrl: ambit.apiUrl, agent, appId, ada, ben, print });
-    const asExpected = sawRight && actedRight;
+    print("\n5. The agent writes to the organisation's memory; a person decides; a ledger has all of it\n");
+    const rememberedRight = await playSubstrate(ambit, agent, appId, print);
+    const asExpected = sawRight && actedRight && rememberedRight;
     print(asExpected ? "\n   Everything as expected." : "\n   NOT as expected: see the lines marked ✗.");
     return { appId, ada, asExpected };
   } finally {

@@ -2,7 +2,7 @@ import type { Ambit } from "../../packages/server/src/ambit.ts";
 import type { Played } from "./main-job.ts";
 
 /** Commands that work as they stand while the demo goes on serving. */
-export function whatToTryNext({ apiUrl }: Ambit, { appId, ada }: Played): string {
+export function whatToTryNext({ apiUrl, credentials }: Ambit, { appId, ada }: Played): string {
   const login = JSON.stringify({ email: ada.email, password: ada.password });
   return `
 What to try next (the server goes on; Ctrl-C ends it):
@@ -14,6 +14,11 @@ What to try next (the server goes on; Ctrl-C ends it):
   Read as ada, then as nobody:
     curl -s ${apiUrl}/v1/${appId}/notes -H "authorization: Bearer $TOKEN"
     curl -s ${apiUrl}/v1/${appId}/notes
+
+  See what the agent proposed and what became of it, then verify the ledger:
+    curl -s '${apiUrl}/v1/me/substrate/actions?limit=5' -H 'authorization: Bearer ${credentials.api_key}'
+    curl -s ${apiUrl}/v1/ledger/export -H 'authorization: Bearer ${credentials.api_key}' > ledger.jsonl
+    npx ambit ledger key > ledger.pub && npx ambit ledger verify ledger.jsonl --public-key ledger.pub
 
   Let your own agent go on: paste the client configuration above into its settings.
   Every route: ${apiUrl}/openapi.json

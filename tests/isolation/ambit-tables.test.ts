@@ -66,16 +66,16 @@ describe("Ambit's own tables are closed to apps", () => {
       const { rows } = await nodes.database.query(
         `select
            has_schema_privilege($1, 'ambit', 'usage, create') as schema,
-           (select coalesce(array_agg(c.relname), '{}') from pg_class c
+           (select coalesce(array_agg(c.relname::text), '{}') from pg_class c
              where c.relnamespace = 'ambit'::regnamespace and c.relkind in ('r', 'p', 'v', 'm') and (
                has_table_privilege($1, c.oid, 'select, insert, update, delete, truncate, references, trigger')
                or has_any_column_privilege($1, c.oid, 'select, insert, update, references'))) as tables,
-           (select coalesce(array_agg(c.relname), '{}') from pg_class c
+           (select coalesce(array_agg(c.relname::text), '{}') from pg_class c
              where c.relnamespace = 'ambit'::regnamespace
                and case c.relkind when 'S' then has_sequence_privilege($1, c.oid, 'usage, select, update') end) as sequences,
-           (select coalesce(array_agg(p.proname), '{}') from pg_proc p
+           (select coalesce(array_agg(p.proname::text), '{}') from pg_proc p
              where p.pronamespace = 'ambit'::regnamespace and has_function_privilege($1, p.oid, 'execute')) as routines,
-           (select coalesce(array_agg(r.rolname), '{}') from pg_roles r
+           (select coalesce(array_agg(r.rolname::text), '{}') from pg_roles r
              where r.rolname like 'ambit%' and pg_has_role($1, r.oid, 'member')) as roles`,
         [role],
       );

@@ -95,6 +95,13 @@ export class Forger {
   }
 }
 
+/** The same entry with somebody else to blame. */
+export function blame(row: Kept): Kept {
+  const entry = row.entry.replace('"type":"person"', '"type":"agent"');
+  if (entry === row.entry) throw new Error("nobody is to blame");
+  return { ...row, entry };
+}
+
 const OVERRIDING = "overriding system value";
 const EMPTY = `truncate ${TABLES.map((name) => `ambit.${name}`).join(", ")}`;
 /** Who places entries, and until when, stays as it is. */

@@ -78,6 +78,7 @@ const waysAroundAll = (keeper: string, login: string, database: string): string[
   "alter sequence ambit.ledger_entries_seq_seq restart",
   "drop sequence ambit.ledger_entries_seq_seq cascade",
   "select setval('ambit.ledger_entries_seq_seq', 1)",
+  "insert into ambit.ledger_entries (seq, id, kind, at, entry) overriding system value values (0, 'x', 'x', now(), '{}')",
   `alter default privileges for role ${keeper} grant all on tables to current_user`,
   "create event trigger e on sql_drop execute function suppress_redundant_updates_trigger()",
   "copy ambit.ledger_entries to program 'id'",

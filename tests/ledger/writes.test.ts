@@ -239,6 +239,20 @@ describe("actions on the substrate", () => {
 });
 
 describe("what people wrote", () => {
+  it("is sealed with a salt of its own each time, so that nobody can compare what they can't read", async () => {
+    const payload = { title: "the same", description: "twice" };
+    for (const by of [people.owner, people.agent]) await proposed(by.api, "record_learning", payload);
+    const { entries } = must(await people.owner.api("GET", "/v1/ledger/entries?limit=200"));
+    const commitments = entries.flatMap(({ entry }: Entry) => Object.values(entry.sealed));
+    const salts = entries.flatMap(({ openings = {} }: any) =>
+      Object.values(openings).map(({ salt }: any) => salt),
+    );
+    expect(commitments.length).toBeGreaterThan(100);
+    expect(new Set(commitments).size).toBe(commitments.length);
+    expect(new Set(salts).size).toBe(salts.length);
+    for (const salt of salts) expect(Buffer.from(salt, "base64")).toHaveLength(32);
+  });
+
   it("stands in no entry's text, and what is secret in no opening either", async () => {
     const lines = (await exportOf(server, people.organization))
       .trim()

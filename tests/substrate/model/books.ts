@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { must } from "../../support/app.ts";
-import { SUBSTRATE, type TellEntry, verifiedLedger } from "../../support/substrate.ts";
+import { allPages, SUBSTRATE, type TellEntry, verifiedLedger } from "../../support/substrate.ts";
 import type { Data } from "./memory.ts";
 import { modelResult, type Run, seenResult } from "./steps.ts";
 import type { Action } from "./world.ts";
@@ -34,12 +34,17 @@ function approvalEntriesOf({ status, votes }: Action): string[] {
 export async function compareLedger(run: Run, kept: readonly string[]): Promise<void> {
   const { world, staff, settings } = run;
   const entries = await verifiedLedger(staff.owner.api, kept);
+  const rows = await allPages(staff.owner.api, `${SUBSTRATE}/actions?limit=500`, "actions", {
+    ...{ answer: "next_before", query: "before" },
+  });
+  const named = new Map(rows.map((row) => [row.id, row.ledger_entry_id]));
   const bySubject = Map.groupBy(entries, ({ subject }) => subject ?? "");
   const expected = new Map<string, string[]>();
   for (const action of world.actions.values()) {
     expected.set(action.id, entriesOf(action));
     const told = bySubject.get(action.id) ?? [];
     compareSealed(action, told);
+    expect(told[0]?.id, `the entry that ${action.id} names`).toBe(named.get(action.id));
     if (action.approvers > 0) expected.set(told[0]?.data.approval ?? "?", approvalEntriesOf(action));
   }
   const ours = entries.filter(({ kind, org }) => org !== null && /^(substrate|approval)\./.test(kind));

@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import { limits } from "./limits.ts";
-import { type Call, platformOperation } from "./operation.ts";
+import { type App, appOperation, type Call, platformOperation } from "./operation.ts";
 import { type AuditEntry, createPipeline } from "./pipeline.ts";
 import { ANONYMOUS, type KeyPrincipal, type UserPrincipal } from "./principal.ts";
 
@@ -76,4 +76,18 @@ it("bounds everything it records, whatever was sent", async () => {
   expect(entries[1]!.resourceId).toBeNull();
   expect(entries[2]!.eventData).toMatchObject({ input: { name: "x" } });
   expect(Object.keys((entries[2]!.eventData as { input: object }).input)).toEqual(["name"]);
+});
+
+it("records what a key tried in another organisation in its own", async () => {
+  const app = { id: "app_x", organizationId: "another", paused: false } as App;
+  const found = createPipeline({
+    findApp: async () => app,
+    record: async (entry) => void entries.push(entry),
+  });
+  const { scope: _, ...declared } = operation("develop");
+  const ofApp = appOperation({ ...declared, input: z.object({ app_id: z.string() }) } as never);
+  await found(ofApp, call(key), { app_id: "app_x" }).catch(() => {});
+  expect(entries).toMatchObject([{ appId: null, organizationId: "o", success: false }]);
+  await found(ofApp, call({ ...key, organizationId: "another", role: "owner" }), { app_id: "app_x" });
+  expect(entries[1]).toMatchObject({ appId: "app_x", organizationId: "another", success: true });
 });

@@ -179,10 +179,12 @@ async function recordIfAsked(
   const actor = actorOf(call.principal);
   const failure = error === null ? null : error instanceof Error ? error.message : String(error);
   const resourceId = shape.resourceId?.(rawInput) ?? null;
+  const organizationId = call.principal.kind === "key" ? call.principal.organizationId : null;
+  // What a key tried in another organisation is for its own to answer: nobody writes into other people's records.
+  const isForeign = app !== null && organizationId !== null && organizationId !== app.organizationId;
   await ports.record({
-    appId: app?.id ?? null,
-    organizationId:
-      app?.organizationId ?? (call.principal.kind === "key" ? call.principal.organizationId : null),
+    appId: isForeign ? null : (app?.id ?? null),
+    organizationId: isForeign ? organizationId : (app?.organizationId ?? organizationId),
     category: shape.category,
     eventType: operation.name,
     action: shape.action,
