@@ -136,6 +136,22 @@ describe("actions on the substrate", () => {
     expect(await news()).toEqual([]);
   });
 
+  it("that don't come to be leave nothing, however late that turns out", async () => {
+    await superuser.query(`create function public.refuse() returns trigger language plpgsql as
+        $$ begin raise exception 'not after all'; end $$;
+      create constraint trigger refuse after insert on ambit.substrate_actions deferrable initially deferred
+        for each row when (new.payload ->> 'title' = 'not after all') execute function public.refuse()`);
+    await news();
+    const payload = { title: "not after all", description: "x" };
+    expect((await propose(people.agent.api, "record_learning", payload)).status).toBeGreaterThanOrEqual(500);
+    await superuser.query("drop function public.refuse cascade");
+    expect(await news()).toEqual([]);
+    const { rows } = await superuser.query(
+      "select 1 from ambit.substrate_actions where payload ->> 'title' = 'not after all'",
+    );
+    expect(rows).toEqual([]);
+  });
+
   it("that wait leave who asked, who decided, and what came of it", async () => {
     const { agent, decider, owner } = people;
     const ask = async () => {

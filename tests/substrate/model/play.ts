@@ -5,6 +5,7 @@ import { Dice } from "./dice.ts";
 import type { Data } from "./memory.ts";
 import { Proposals } from "./proposals.ts";
 import { compareActions, compareReads, compareRecords } from "./reads.ts";
+import { stepScene } from "./scenes.ts";
 import { type Run, stepConflict, stepDecide, stepPreview, stepPropose, stepSettings } from "./steps.ts";
 import { type Proposal, World } from "./world.ts";
 
@@ -74,6 +75,7 @@ async function decideSomething(run: Run): Promise<void> {
 
 const STEPS: readonly (readonly [number, (run: Run) => Promise<void>])[] = [
   [48, proposeSomething],
+  [4, stepScene],
   [8, proposeAgain],
   [24, decideSomething],
   [3, (run) => stepConflict(run, deciderIn(run))],

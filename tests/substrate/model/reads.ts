@@ -70,11 +70,16 @@ const newestMade = (rows: Known[]): Known[] => [...rows].sort((a, b) => (a.id < 
 const latest = (rows: Known[]): Known[] =>
   [...rows].sort((a, b) => b.version.from - a.version.from || (a.id < b.id ? 1 : -1));
 
-/** An instant at which something was known: exactly when it changed, just before, or in between; undefined: now. */
-function someInstant({ dice, world }: Run): number | undefined {
-  const times = [...world.memory.histories.values()].flatMap((versions) => versions.map(({ from }) => from));
-  if (times.length === 0 || dice.chance(0.3)) return undefined;
-  return dice.pick(times) + dice.pick([-1, 0, 0, 1]);
+/**
+ * An instant at which something was known: exactly when it changed, just before, or just after; undefined: now. Of one
+ * record mostly when it, or what its id leads to, changed.
+ */
+function someInstant({ dice, world }: Run, id?: string): number | undefined {
+  const timesOf = (each: string) => (world.memory.histories.get(each) ?? []).map(({ from }) => from);
+  const own = id === undefined ? [] : [id, world.memory.leadsTo(id) ?? id].flatMap(timesOf);
+  const all = [...world.memory.histories.keys()].flatMap(timesOf);
+  if (all.length === 0 || dice.chance(0.3)) return undefined;
+  return dice.pick(own.length > 0 && dice.chance(0.7) ? own : all) + dice.pick([-1, 0, 0, 1]);
 }
 
 const asOf = (instant: number | undefined): string => (instant === undefined ? "" : `&as_of=${iso(instant)}`);
@@ -131,7 +136,7 @@ export async function compareRecords(run: Run, caller: Caller): Promise<void> {
   const ids = [...world.memory.histories.keys()];
   const gone = ids.filter((id) => world.memory.now(id) === null);
   for (const id of [...dice.some(gone, 4), ...dice.some(ids, 4)]) {
-    const instant = someInstant(run);
+    const instant = someInstant(run, id);
     trail.push(`${caller.name} reads ${id} as of ${instant === undefined ? "now" : iso(instant)}`);
     const there = world.memory.leadsTo(id, instant);
     const version = there === null ? undefined : world.memory.at(there, instant ?? Number.POSITIVE_INFINITY);

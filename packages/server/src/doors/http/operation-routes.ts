@@ -77,6 +77,8 @@ function inputOf(form: HttpForm, request: FastifyRequest): Record<string, unknow
 
 function callOf(deps: OperationRouteDeps, request: FastifyRequest, reply: FastifyReply): Call {
   const gone = new AbortController();
+  // A client that is gone already closes nothing any more.
+  if (reply.raw.destroyed) gone.abort();
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) gone.abort();
   });

@@ -49,7 +49,9 @@ async function servePlain(
   reply: FastifyReply,
 ): Promise<unknown> {
   try {
-    const answer = await answerPlain(session(caller), plain, (close) => reply.raw.once("close", close));
+    // A client that is gone already closes nothing any more.
+    const gone = (close: () => void) => (reply.raw.destroyed ? close() : reply.raw.once("close", close));
+    const answer = await answerPlain(session(caller), plain, gone);
     return reply
       .status(answer.status)
       .type("application/json")

@@ -52,6 +52,8 @@ export const limits = {
   sqlWireBytes: 16 * 1024 * 1024,
   /** One statement of `run_sql`. */
   sqlStatementMs: 10_000,
+  /** When Postgres is asked again to stop a statement nobody waits for any more. */
+  cancelAgainMs: [50, 200, 1_000],
   /** Statements of one app on connections of their own (`run_sql`, dry runs) at once, per node. */
   ownSessions: 4,
   /** Further ones that wait their turn. */

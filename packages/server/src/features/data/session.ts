@@ -42,8 +42,12 @@ export function inOwnSession<T>(
   let connected = false;
   const transaction = async (client: pg.Client) => {
     connected = true;
+    // Whoever went away while the connection was being made is not heard of again.
+    signal?.throwIfAborted();
     const cut = () => {
       cancelStatement(client);
+      // Postgres forgets a request that comes before the statement does, although it has been sent by then.
+      for (const ms of limits.cancelAgainMs) setTimeout(cancelStatement, ms, client).unref();
       streamOf(client).destroy(signal?.reason);
     };
     signal?.addEventListener("abort", cut, { once: true });

@@ -125,6 +125,16 @@ describe("a ledger that is not what was signed", () => {
     "a checkpoint by someone else":
       "insert into ambit.ledger_checkpoints select 650, replace(note, '600', '650'), at from ambit.ledger_checkpoints where size = 600",
   };
+  it("is told as missing what was taken out of what was signed, not as another organisation's", async () => {
+    await write(10);
+    await ledger.checkpoints.current();
+    await test.asSuperuser(
+      "delete from ambit.ledger_entries where seq = (select seq from ambit.ledger_leaves where index = 4)",
+    );
+    const { report } = await exportAndVerify(ledger, org);
+    expect(report).toMatchObject({ problems: [{ kind: "missing", index: 4 }], foreign: 0 });
+  });
+
   for (const [what, statements] of Object.entries(TAMPERED)) {
     it(`is not signed: ${what}`, async () => {
       await write(600);
