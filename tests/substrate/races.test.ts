@@ -231,6 +231,8 @@ describe("people who decide at once", () => {
       seen.push(action.status);
       expect(codeOf(answer)).toBe(action.status === "executed" ? "200" : "wrong_status");
       expect(action.approval.status).toBe(action.status === "executed" ? "approved" : "expired");
+      const inTime = action.decided_at < action.approval.expires_at;
+      expect(inTime, "decided before its time was over").toBe(action.status === "executed");
       const expired = [
         "approval.expired",
         "approval.requested",
