@@ -87,7 +87,8 @@ describe("a member's key", () => {
 });
 
 describe("an open stream ends within a second", () => {
-  const LIMIT_MS = 2_000;
+  /** A second, and what a busy machine adds. */
+  const LIMIT_MS = 1_500;
   async function endsWhen(key: string, work: () => Promise<unknown>): Promise<void> {
     const { ticket } = must(await apiAs(server.apiUrl, key)("POST", `${SUBSTRATE}/ws-ticket`, {}));
     const unused = must(await apiAs(server.apiUrl, key)("POST", `${SUBSTRATE}/ws-ticket`, {}));
