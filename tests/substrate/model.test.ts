@@ -7,7 +7,7 @@ import { crashAmidst } from "./model/crash.ts";
 import { checkpoint, compareAll, compareBooks, newRun, play, telling } from "./model/play.ts";
 
 /** AMBIT_SEED replays a run; AMBIT_RUNS and AMBIT_STEPS make more of them, and longer ones. */
-const RUNS = Number(process.env.AMBIT_RUNS ?? 2);
+const RUNS = Number(process.env.AMBIT_RUNS ?? 3);
 const STEPS = Number(process.env.AMBIT_STEPS ?? 250);
 const given = process.env.AMBIT_SEED;
 const seeds = Array.from({ length: RUNS }, (_, run) =>

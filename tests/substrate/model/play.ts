@@ -75,7 +75,7 @@ async function decideSomething(run: Run): Promise<void> {
 
 const STEPS: readonly (readonly [number, (run: Run) => Promise<void>])[] = [
   [48, proposeSomething],
-  [4, stepScene],
+  [5, stepScene],
   [8, proposeAgain],
   [24, decideSomething],
   [3, (run) => stepConflict(run, deciderIn(run))],

@@ -203,7 +203,8 @@ export async function compareActions(run: Run, caller: Caller): Promise<void> {
   await compareSettings(run, caller);
 }
 
-async function compareSettings({ world }: Run, caller: Caller): Promise<void> {
+/** Compares what is set. */
+export async function compareSettings({ world }: Run, caller: Caller): Promise<void> {
   const settings = must(await caller.api("GET", `${SUBSTRATE}/settings`));
   expect([settings.yolo_mode, settings.four_eyes]).toEqual([world.yolo, world.fourEyes]);
   for (const { name, mode, default_mode, approvers, set_by_owner } of settings.capabilities) {

@@ -1,4 +1,8 @@
+import { must } from "../../support/app.ts";
+import { SUBSTRATE } from "../../support/substrate.ts";
 import type { Data } from "./memory.ts";
+import { compareSettings } from "./reads.ts";
+import type { Policy } from "./rules.ts";
 import { type Run, stepDecide, stepPropose } from "./steps.ts";
 
 // Short stories in which one thing builds on another: chance alone tells them too seldom.
@@ -114,6 +118,74 @@ async function mergeTwice(run: Run): Promise<void> {
   await say(run, "record_commitment", { ...owed, description: fresh("Owed") });
 }
 
-const SCENES = [keyMoves, linkAgain, layers, mergeTwice];
+/** An owner sets what holds for a capability, or has its default hold again. */
+async function rule(
+  { world, staff, trail, settings }: Run,
+  capability: string,
+  policy: Policy | null,
+): Promise<void> {
+  trail.push(`the owner has ${capability} be ${JSON.stringify(policy)}`);
+  const path = `${SUBSTRATE}/capabilities/${capability}/policy`;
+  if (policy === null) must(await staff.owner.api("DELETE", path));
+  else must(await staff.owner.api("PUT", path, policy));
+  if (policy === null) world.policies.delete(capability);
+  else world.policies.set(capability, policy);
+  const operation = `substrate.${policy === null ? "reset" : "set"}_capability_policy`;
+  settings.set(operation, (settings.get(operation) ?? 0) + 1);
+}
+
+/** What reaches people outside is let run, which holds for people alone; then it is forbidden while some of it waits. */
+async function letters(run: Run): Promise<void> {
+  const { staff, world } = run;
+  const letter = () => ({ to: "ben@example.com", subject: fresh("Letter"), body: "Dear Ben" });
+  await rule(run, "send_email_draft", { mode: "auto", approvers: 1 });
+  const known = new Set(world.actions.keys());
+  for (const caller of [staff.owner, staff.agents[1]!, staff.appKey]) {
+    const payload = letter();
+    await stepPropose(run, caller, {
+      capability: "send_email_draft",
+      sent: payload,
+      stored: payload,
+      skip: true,
+    });
+  }
+  await rule(run, "send_email_draft", { mode: "forbidden", approvers: 1 });
+  await compareSettings(run, staff.viewer);
+  await say(run, "send_email_draft", letter());
+  for (const id of world.actions.keys()) if (!known.has(id)) await agree(run, id);
+  await rule(run, "send_email_draft", null);
+}
+
+/** A purse from which three small sums can be paid, to the cent and not one more; giving one back makes no room. */
+async function purse(run: Run): Promise<void> {
+  const name = fresh("purse");
+  const principle = {
+    ...{
+      title: `No more than is in ${name}`,
+      applies_to: { capability: "record_commitment", "attrs.purse": name },
+    },
+    constraint_spec: {
+      type: "max_amount_per_window",
+      params: { field: "amount", max: 0.6, window: "month" },
+    },
+  };
+  await agree(run, await say(run, "record_principle", principle, { ...principle, salience: "ambient" }));
+  const pay = (amount: number) =>
+    say(run, "record_commitment", {
+      description: fresh("Paid"),
+      status: "confirmed",
+      amount,
+      attrs: { purse: name },
+    });
+  await pay(0.1);
+  const second = await pay(0.2);
+  await pay(0.3);
+  await pay(0.1);
+  await undo(run, second);
+  await agree(run, await pay(0.2));
+  await pay(0);
+}
+
+const SCENES = [keyMoves, linkAgain, layers, mergeTwice, letters, purse];
 
 export const stepScene = (run: Run): Promise<void> => run.dice.pick(SCENES)(run);
