@@ -5,7 +5,7 @@ import { createFunctionLanes } from "./doors/functions/index.ts";
 import { registerDataRoutes } from "./doors/http/data-routes.ts";
 import type { Checks } from "./doors/http/health-routes.ts";
 import type { HttpLane } from "./doors/http/lanes.ts";
-import { mcpErrors, registerMcpRoutes } from "./doors/mcp/index.ts";
+import { buildCatalogue, mcpErrors, registerMcpRoutes } from "./doors/mcp/index.ts";
 import { createPrincipalResolver, type ResolvePrincipal } from "./doors/principal.ts";
 import { attachRuntimeDoor } from "./doors/runtime/index.ts";
 import { attachUpgrades, createRealtimeLane, createSubstrateLane } from "./doors/websocket/index.ts";
@@ -168,21 +168,18 @@ export function composeFeatures(platform: Platform): Composition {
     },
     settled: () => realtime.service.ready(),
     registerDoors(fastify, pipeline) {
+      const operations = features.flatMap((feature) => feature.operations);
       registerDataRoutes(fastify, { data: data.service, apps: apps.service, resolvePrincipal, clock });
       registerApprovePage(fastify, {
         ...{ approvals: substrate.approvals, keys: keysService, resolvePrincipal },
         ...{ secrets: platform.secrets, clock, log, publicUrl },
       });
-      registerMcpRoutes(fastify, {
-        operations: features.flatMap((feature) => feature.operations),
-        tools: features.flatMap((feature) => feature.tools ?? []),
-        pipeline,
-        resolvePrincipal,
-        log,
-        clock,
-        version: VERSION,
-        publicUrl,
-      });
+      const mcpDeps = {
+        ...{ operations, tools: features.flatMap((feature) => feature.tools ?? []) },
+        ...{ pipeline, resolvePrincipal, log, clock, version: VERSION, publicUrl },
+      };
+      const catalogue = buildCatalogue(operations, mcpDeps.tools);
+      registerMcpRoutes(fastify, mcpDeps, catalogue);
       const realtimeLane = createRealtimeLane({
         realtime: realtime.service,
         metrics,

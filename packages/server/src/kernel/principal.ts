@@ -18,6 +18,8 @@ export interface KeyPrincipal {
   readonly scopes: readonly string[];
   /** Milliseconds since the epoch, or null for no expiry. */
   readonly expiresAtMs: number | null;
+  /** Set when no key but a grant of the gateway stands behind it; `keyId` is then the grant's id. */
+  readonly grant?: { readonly label: string };
 }
 
 /** An end user of one app, from a verified access token. */
@@ -44,6 +46,7 @@ export const ANONYMOUS: AnonymousPrincipal = Object.freeze({ kind: "anonymous" }
 export function actorOf(principal: Principal): { type: string; id: string | null } {
   switch (principal.kind) {
     case "key":
+      if (principal.grant !== undefined) return { type: "grant", id: principal.keyId };
       return { type: principal.keyKind === "person" ? "platform_user" : "api_key", id: principal.keyId };
     case "user":
       return { type: "app_user", id: principal.userId };

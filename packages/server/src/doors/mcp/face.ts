@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { type NodeMcpRequestHandler, toNodeHandler } from "@modelcontextprotocol/node";
 import { createMcpHandler, ProtocolErrorCode, SdkError, SdkErrorCode } from "@modelcontextprotocol/server";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -5,13 +6,23 @@ import { MessageRefusal } from "./body.ts";
 import type { Caller } from "./caller.ts";
 import type { Toolset } from "./catalogue.ts";
 import type { McpDoorDeps } from "./deps.ts";
-import { answerPlain, plainRequest } from "./exchange.ts";
+import { answerPlain, type PlainAnswer, plainRequest } from "./exchange.ts";
 import { limits } from "./limits.ts";
 import { createSessionFactory, type SessionFactory } from "./session.ts";
 
 /** One way to offer the operations, ready to serve POST requests. */
 export interface Face {
   serve(caller: Caller, request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
+  /**
+   * The same for a message that came another way, as the gateway's do; aborting `signal` ends the exchange. A plain
+   * request's answer is one text, anything else a response of the SDK's.
+   */
+  exchange(
+    caller: Caller,
+    headers: IncomingHttpHeaders,
+    message: unknown,
+    signal: AbortSignal,
+  ): Promise<PlainAnswer | Response>;
   /** Ends the open streams. */
   close(): Promise<void>;
 }
@@ -38,6 +49,22 @@ export function createFace(deps: McpDoorDeps, toolset: Toolset): Face {
       if (plain === null) return handOver(serveOther, caller, request, reply);
       return servePlain(session, plain, caller, reply);
     },
+    async exchange(caller, headers, message, signal) {
+      const plain = plainRequest(headers, message);
+      if (plain !== null) {
+        const gone = (close: () => void) =>
+          signal.aborted ? close() : signal.addEventListener("abort", close, { once: true });
+        return answerPlain(session(caller), plain, gone);
+      }
+      const request = new Request(new URL("/mcp", deps.publicUrl()), {
+        method: "POST",
+        headers: Object.entries(headers).filter(
+          (entry): entry is [string, string] => typeof entry[1] === "string",
+        ),
+        signal,
+      });
+      return handler.fetch(request, { authInfo: authOf(caller), parsedBody: message });
+    },
     close: () => handler.close(),
   };
 }
@@ -63,6 +90,9 @@ async function servePlain(
   }
 }
 
+/** How the SDK carries the caller to the session it makes. */
+const authOf = (caller: Caller) => ({ token: "", clientId: "", scopes: ["mcp"], extra: { caller } });
+
 async function handOver(
   handler: NodeMcpRequestHandler,
   caller: Caller,
@@ -77,7 +107,7 @@ async function handOver(
     method: "POST",
     url: request.url,
     headers: request.headers,
-    auth: { token: "", clientId: "", scopes: ["mcp"], extra: { caller } },
+    auth: authOf(caller),
     // The body is parsed already; nothing is left to read.
     async *[Symbol.asyncIterator]() {},
   };

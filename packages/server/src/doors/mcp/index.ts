@@ -3,12 +3,14 @@ import { errors } from "../../kernel/errors.ts";
 import { limits as kernelLimits } from "../../kernel/limits.ts";
 import { jsonRpcError, parseMessage, SERVER_ERROR } from "./body.ts";
 import type { Caller } from "./caller.ts";
-import { buildCatalogue } from "./catalogue.ts";
+import type { Catalogue } from "./catalogue.ts";
 import type { McpDoorDeps } from "./deps.ts";
 import { createFace, type Face } from "./face.ts";
 import { checkOrigin, resolveCaller, sendFailure } from "./guard.ts";
 import { METADATA_PATH, resourceMetadata } from "./metadata.ts";
 
+export { createBuiltinServers } from "./builtin.ts";
+export { buildCatalogue, type Catalogue } from "./catalogue.ts";
 export type { McpDoorDeps } from "./deps.ts";
 export { mcpErrors } from "./errors.ts";
 
@@ -17,10 +19,9 @@ const CALLER = "mcpCaller";
 /**
  * Mounts the MCP endpoint: POST /mcp for every protocol revision (stateless for the older ones too), GET and DELETE as
  * clients of those expect, and the OAuth protected resource metadata. `/mcp?tools=verbs` offers one tool per operation
- * instead of the `manage_*` tools. Throws when the operations' MCP forms contradict each other.
+ * instead of the `manage_*` tools.
  */
-export function registerMcpRoutes(fastify: FastifyInstance, deps: McpDoorDeps): void {
-  const catalogue = buildCatalogue(deps.operations, deps.tools);
+export function registerMcpRoutes(fastify: FastifyInstance, deps: McpDoorDeps, catalogue: Catalogue): void {
   const merged = createFace(deps, catalogue.merged);
   const verbs = createFace(deps, catalogue.verbs);
   fastify.register(async (scope) => {

@@ -7,6 +7,7 @@ import { limits } from "./limits.ts";
 const ACTOR_TYPES: Readonly<Record<string, LedgerActor["type"]>> = {
   platform_user: "person",
   api_key: "agent",
+  grant: "grant",
   app_user: "user",
   anonymous: "anonymous",
 };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { keyOf } from "../../kernel/access.ts";
+import { errors } from "../../kernel/errors.ts";
 import { type AnyOperation, platformOperation } from "../../kernel/operation.ts";
 import type { SubstrateStreamService } from "./service.ts";
 
@@ -24,7 +25,13 @@ export function streamOperations(service: SubstrateStreamService): AnyOperation[
       http: { method: "POST", path: "/v1/me/substrate/ws-ticket" },
       mcp: { tool: "manage_substrate", action: "ws_ticket" },
       async run(call) {
-        const { keyId, organizationId } = keyOf(call);
+        const { keyId, organizationId, grant } = keyOf(call);
+        if (grant !== undefined) {
+          throw errors.AUTH_INSUFFICIENT_PERMISSIONS({
+            message: "A grant of the gateway opens no stream of its own.",
+            remediation: "Open the stream with a key of the organisation that has the scope substrate.",
+          });
+        }
         const { ticket, expiresInS } = await service.mintTicket({ kind: "key", keyId }, organizationId);
         return { ticket, expires_in: expiresInS };
       },

@@ -21,6 +21,6 @@ export async function callerOf(
   key: KeyPrincipal,
 ): Promise<{ readonly proposer: Proposer; readonly reader: MemoryReader }> {
   const reader = await links.readerOf(key);
-  const label = (await keys.nameOf(key.keyId)) ?? key.keyId;
+  const label = key.grant?.label ?? (await keys.nameOf(key.keyId)) ?? key.keyId;
   return { proposer: proposerFrom(key, label, reader.scope?.appId ?? null), reader };
 }

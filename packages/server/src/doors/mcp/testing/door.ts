@@ -7,7 +7,7 @@ import { createPipeline } from "../../../kernel/pipeline.ts";
 import type { KeyPrincipal } from "../../../kernel/principal.ts";
 import { createHttpServer } from "../../http/server.ts";
 import { createPrincipalResolver } from "../../principal.ts";
-import { registerMcpRoutes } from "../index.ts";
+import { buildCatalogue, type McpDoorDeps, registerMcpRoutes } from "../index.ts";
 import { sampleOperations, sampleTools } from "./operations.ts";
 
 export const AGENT_KEY = "bb_sk_agent";
@@ -43,7 +43,7 @@ export async function startDoor() {
     publicUrl: () => url,
     findApp: async () => null,
   });
-  registerMcpRoutes(fastify, {
+  const deps: McpDoorDeps = {
     operations: sampleOperations(() => {
       aborts += 1;
     }),
@@ -60,7 +60,8 @@ export async function startDoor() {
     version: "9.9.9",
     trustedOrigins: ["https://console.example"],
     publicUrl: () => url,
-  });
+  };
+  registerMcpRoutes(fastify, deps, buildCatalogue(deps.operations, deps.tools));
   await fastify.listen({ host: "127.0.0.1", port: 0 });
   const { port } = fastify.server.address() as AddressInfo;
   url = `http://127.0.0.1:${port}`;
