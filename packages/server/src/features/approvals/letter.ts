@@ -24,7 +24,8 @@ const WHO: Record<Approval["requester"]["type"], string> = {
   grant: "the grant",
 };
 
-/** The mail that tells a member that something waits. Holds no arguments, and no secret but where to decide. Pure. */
+/** The mail that tells a member that something waits. Holds no arguments (nor why it
+ * waits: a rule quotes them), and no secret but where to decide, since nothing takes a mail back. Pure. */
 export function requestedLetter(approval: Approval, url: string): Letter {
   const { requester, expiresAt } = approval;
   return {
@@ -34,7 +35,6 @@ export function requestedLetter(approval: Approval, url: string): Letter {
       "",
       `What:  ${inert(approval.title, 300)}`,
       `Who:   ${WHO[requester.type]} "${inert(requester.label, 100)}"`,
-      `Why:   ${inert(approval.reason, 500)}`,
       `Until: ${expiresAt.toISOString().slice(0, 16).replace("T", " ")} UTC`,
       "",
       `See what exactly, and decide: ${url}`,

@@ -28,6 +28,6 @@ export const ledgerErrors = defineErrors({
     status: 500,
     message: "The ledger is not what was signed before; no checkpoint was made.",
     remediation:
-      "Keep the database as it is and the checkpoints you have. Export the ledger and verify it: `ambit ledger verify` names the entries that are wrong.",
+      "If Ambit was started with another master key than before, start it with the right one. Else keep the database as it is and the checkpoints you have. Export the ledger and verify it: `ambit ledger verify` names the entries that are wrong.",
   },
 });

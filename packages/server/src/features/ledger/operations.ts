@@ -83,6 +83,9 @@ const getOperation = (ledger: Ledger): AnyOperation =>
     },
   });
 
+/** What an erasure names stays for ever: an id or a field's name, never an address that would have to be erased itself. */
+const plain = text.regex(/^[A-Za-z0-9_.:-]+$/, "must be an id or a name: letters, digits, _ . : -");
+
 const eraseOperation = (ledger: Ledger): AnyOperation =>
   platformOperation({
     name: "ledger.erase",
@@ -91,12 +94,12 @@ const eraseOperation = (ledger: Ledger): AnyOperation =>
       "Erases for good what the organisation's ledger entries about these subjects have sealed (personal and secret values), all names or those given. The entries stay and can still be verified; that it was done becomes an entry too. Only an owner may do this, in person.",
     input: z.object({
       subjects: z
-        .array(text.min(1))
+        .array(plain)
         .min(1)
         .max(limits.erasedSubjects)
         .describe("What the entries are about, e.g. actions' ids"),
       names: z
-        .array(text.min(1))
+        .array(plain)
         .min(1)
         .max(limits.erasedNames)
         .optional()
@@ -111,6 +114,7 @@ const eraseOperation = (ledger: Ledger): AnyOperation =>
     idempotent: true,
     errors: ["LEDGER_ENTRY_TOO_LARGE"],
     audit: { category: "admin", action: "delete", resourceType: "ledger_openings" },
+    secretFields: ["reason"],
     http: { method: "POST", path: "/v1/ledger/erase" },
     async run(call, { subjects, names, reason }) {
       const { organizationId, keyId, accountId } = organizationKeyOf(call);

@@ -65,6 +65,7 @@ export function outboxOperations(service: OutboxManagement): AnyOperation[] {
       risk: "write",
       idempotent: false,
       errors: ["wrong_status", "OUTBOX_TARGET_GONE"],
+      audit: { category: "admin", action: "update", resourceType: "outbox", resourceId: (i) => i.outbox_id },
       http: { method: "POST", path: `${BASE}/:outbox_id/retry` },
       mcp: { tool: "manage_substrate", action: "retry_outbox", aliases: ["retry_outbox"] },
       run: async (call, input) =>
@@ -81,6 +82,7 @@ export function outboxOperations(service: OutboxManagement): AnyOperation[] {
       risk: "write",
       idempotent: false,
       errors: ["wrong_status"],
+      audit: { category: "admin", action: "disable", resourceType: "outbox", resourceId: (i) => i.outbox_id },
       http: { method: "POST", path: `${BASE}/:outbox_id/cancel` },
       mcp: { tool: "manage_substrate", action: "cancel_outbox", aliases: ["cancel_outbox"] },
       run: async (call, input) =>

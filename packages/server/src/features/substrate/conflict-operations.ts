@@ -65,6 +65,11 @@ export function conflictOperations(context: SubstrateContext, conflicts: Conflic
       risk: "execute",
       idempotent: false,
       errors: ["RESOURCE_NOT_FOUND", "wrong_status", "APPROVAL_TWICE"],
+      audit: {
+        ...{ category: "admin", action: "update", resourceType: "policy_conflict" },
+        resourceId: (i) => i.conflict_id,
+      },
+      secretFields: ["reason"],
       http: { method: "POST", path: `${base}/policy-conflicts/:conflict_id/resolve` },
       mcp: { tool, action: "resolve_policy_conflict" },
       run: async (call, { conflict_id, resolution, reason = null }) =>
