@@ -7,6 +7,7 @@ export function mcpRequest(
   port: number,
   tool: { readonly name: string; readonly arguments: object },
   key?: string,
+  path = "/mcp",
 ): string {
   const body = JSON.stringify({
     jsonrpc: "2.0",
@@ -22,7 +23,7 @@ export function mcpRequest(
     },
   });
   const head = [
-    "POST /mcp HTTP/1.1",
+    `POST ${path} HTTP/1.1`,
     `Host: ${host}:${port}`,
     "Content-Type: application/json",
     "Accept: application/json, text/event-stream",

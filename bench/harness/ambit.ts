@@ -45,17 +45,18 @@ export function newDataDir(resources: AsyncDisposableStack): string {
   return directory;
 }
 
-/** Starts Ambit with its defaults and waits until it is ready; rejects with its output when it does not get there. */
+/** Starts Ambit with its defaults (but for `settings`, variables) and waits until it is ready; rejects with its output when it does not get there. */
 export async function startAmbit(
   resources: AsyncDisposableStack,
   dataDir: string,
   nodeOptions: readonly string[] = [],
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<RunningAmbit> {
   const port = await freePort();
   ensureOpen(resources);
   const spawnedAt = performance.now();
   const child = spawn(process.execPath, [...NODE_OPTIONS, ...nodeOptions, MAIN], {
-    env: { ...bareEnvironment(), AMBIT_PORT: String(port), AMBIT_DATA_DIR: dataDir },
+    env: { ...bareEnvironment(), ...settings, AMBIT_PORT: String(port), AMBIT_DATA_DIR: dataDir },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = once(child, "exit");

@@ -27,6 +27,8 @@ export interface Comparison {
   b(quantity: Quantity): number;
   /** The median of each round's own ratio of a to b: both sides of a round see the same machine. */
   ratio(quantity: Quantity): number;
+  /** The median of each round's own difference, a less b. */
+  difference(quantity: Quantity): number;
 }
 
 /** Measures two sides by turns, A B A B, so that what else the machine does falls on both. */
@@ -48,5 +50,6 @@ export async function alternate(
     a: (quantity) => median(pairs.map((pair) => pair.a[quantity])),
     b: (quantity) => median(pairs.map((pair) => pair.b[quantity])),
     ratio: (quantity) => median(pairs.map((pair) => pair.a[quantity] / pair.b[quantity])),
+    difference: (quantity) => median(pairs.map((pair) => pair.a[quantity] - pair.b[quantity])),
   };
 }

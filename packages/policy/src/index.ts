@@ -1,1 +1,11 @@
+export * from "./catalogue/index.ts";
+export { compile } from "./compile.ts";
+export { grantCounters } from "./counters.ts";
+export { decide, retryAfterS } from "./decide.ts";
+export { type JsonProblem, type JsonProblemCode, JsonRefusal, PolicyInvalid } from "./errors.ts";
+export { type JsonBounds, type JsonReading, readJson, strictParse } from "./json.ts";
+export { parsePath, type Step } from "./paths.ts";
+export { escapeStep, pointerOf } from "./pointer.ts";
+export { emptyRule, limitRule, predicateRule, RULES } from "./rule-strings.ts";
 export * from "./types.ts";
+export { validate } from "./validate.ts";

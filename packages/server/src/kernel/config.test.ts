@@ -25,6 +25,8 @@ describe("readConfig", () => {
     ["AMBIT_LOG_LEVEL", "loud"],
     ["DATABASE_URL", "mysql://localhost/x"],
     ["AMBIT_TRUSTED_PROXIES", "-1"],
+    ["AMBIT_STDIO_ALLOW", "npx, ./server"],
+    ["AMBIT_STDIO_ALLOW", ".."],
   ])("names %s when it is %j, in one line", (name, value) => {
     let problem: unknown;
     try {
@@ -35,6 +37,14 @@ describe("readConfig", () => {
     expect(problem).toBeInstanceOf(ConfigError);
     expect((problem as Error).message).toMatch(new RegExp(`^${name} .+\\. .+$`));
     expect((problem as Error).message).not.toContain("\n");
+  });
+
+  it("takes the commands of MCP servers as absolute paths and bare names, and none by default", () => {
+    expect(readConfig({}).stdioAllow).toEqual([]);
+    expect(readConfig({ AMBIT_STDIO_ALLOW: " npx ,/usr/local/bin/a server,, " }).stdioAllow).toEqual([
+      "npx",
+      "/usr/local/bin/a server",
+    ]);
   });
 
   it("takes a master key as hex and as base64", () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 
 /** What the operator decided, from the environment. Every variable has a default that works on one machine. */
 export interface Config {
@@ -21,6 +21,8 @@ export interface Config {
   readonly trustedProxies: number;
   /** `host:port` of private addresses that requests made on someone's behalf may go to all the same. */
   readonly allowPrivateFetch: readonly string[];
+  /** Programs that may be started as MCP servers: absolute paths, or bare names to be looked up in PATH. */
+  readonly stdioAllow: readonly string[];
   readonly smtpUrl: string | null;
   readonly mailFrom: string;
 }
@@ -50,6 +52,7 @@ export function readConfig(env: Env, isRoot = process.getuid?.() === 0): Config 
     logLevel: readChoice(env, "AMBIT_LOG_LEVEL", ["warn", "info", "debug", "trace", "error", "silent"]),
     trustedProxies: readNumber(env, "AMBIT_TRUSTED_PROXIES", 0, 0, 10),
     allowPrivateFetch: readHostPorts(env, "AMBIT_ALLOW_PRIVATE_FETCH"),
+    stdioAllow: readCommands(env, "AMBIT_STDIO_ALLOW"),
     smtpUrl: readUrl(env, "AMBIT_SMTP_URL", ["smtp:", "smtps:"], false),
     mailFrom: env.AMBIT_MAIL_FROM || "Ambit <no-reply@localhost>",
   };
@@ -101,11 +104,29 @@ function readBaseDomain(env: Env): string {
   return domain;
 }
 
-function readHostPorts(env: Env, name: string): string[] {
-  const parts = (env[name] ?? "")
+const readList = (env: Env, name: string): string[] =>
+  (env[name] ?? "")
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
+
+function readCommands(env: Env, name: string): string[] {
+  const parts = readList(env, name);
+  for (const part of parts) {
+    // A relative path would mean another program in every directory.
+    if (part.includes("\0") || (part.includes("/") && !isAbsolute(part)) || part === "." || part === "..") {
+      throw new ConfigError(
+        name,
+        `has an entry that is neither an absolute path nor a bare name: ${part}`,
+        "Separate commands with commas, e.g. npx,/usr/local/bin/server.",
+      );
+    }
+  }
+  return parts;
+}
+
+function readHostPorts(env: Env, name: string): string[] {
+  const parts = readList(env, name);
   for (const part of parts) {
     if (!/^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):\d{1,5}$/i.test(part)) {
       throw new ConfigError(

@@ -204,7 +204,7 @@ async function send(
 }
 
 /** A resolver that knows only the addresses that were checked. */
-function pinned(addresses: readonly Address[]): LookupFunction {
+export function pinned(addresses: readonly Address[]): LookupFunction {
   return (_hostname, options, callback) => {
     const usable = addresses.filter(({ family }) => !options.family || options.family === family);
     const first = usable[0];

@@ -30,7 +30,10 @@ export class Secrets {
     if (version !== "v1" || nonce === undefined || tag === undefined || body === undefined) {
       throw new Error("not a sealed value");
     }
-    const decipher = createDecipheriv("aes-256-gcm", this.#key(purpose), Buffer.from(nonce, "base64url"));
+    // Without the length a tag cut to four bytes would do, which can be guessed.
+    const options = { authTagLength: 16 };
+    const iv = Buffer.from(nonce, "base64url");
+    const decipher = createDecipheriv("aes-256-gcm", this.#key(purpose), iv, options);
     decipher.setAAD(Buffer.from(context));
     decipher.setAuthTag(Buffer.from(tag, "base64url"));
     return decipher.update(Buffer.from(body, "base64url"), undefined, "utf8") + decipher.final("utf8");

@@ -57,6 +57,8 @@ export interface UpstreamMessage {
   readonly text: string;
   /** The id of its event in the upstream's own stream, for resuming; null without. */
   readonly eventId: string | null;
+  /** What `text` says, when it had to be parsed anyway; then it needn't be parsed again. */
+  readonly parsed?: Message;
 }
 
 /** Why there is no answer. */
@@ -71,7 +73,11 @@ export interface UpstreamFailure {
   readonly message: string;
 }
 
-/** Who hears of an exchange. `onHead` comes first, `onEnd` or `onFailure` last and once. */
+/**
+ * Who hears of an exchange. `onHead` comes first, `onEnd` or `onFailure` last and once; a failure may come without a head.
+ * A refusal that is a JSON-RPC error (but for 401) comes as head and message: `ranByAnswer` (ran.ts) reads both. After
+ * `onEnd` the answer to a request has been handed over. Aborting the signal is heard of as a failure too.
+ */
 export interface UpstreamListener {
   onHead(head: UpstreamHead): void;
   /** Returns a promise when it can't take more just now; the next message waits for it. */
