@@ -1,11 +1,20 @@
+import type { ToolDefinition } from "@ambit/policy";
 import type { FastifyInstance } from "fastify";
 import { createActorLanes } from "./doors/actors/index.ts";
 import { approveErrors, registerApprovePage } from "./doors/approve/index.ts";
 import { createFunctionLanes } from "./doors/functions/index.ts";
+import { createBuiltinUpstream, createGatewayLane, gatewayDoorErrors } from "./doors/gateway/index.ts";
 import { registerDataRoutes } from "./doors/http/data-routes.ts";
 import type { Checks } from "./doors/http/health-routes.ts";
 import type { HttpLane } from "./doors/http/lanes.ts";
-import { buildCatalogue, mcpErrors, registerMcpRoutes } from "./doors/mcp/index.ts";
+import {
+  type BuiltinServers,
+  buildCatalogue,
+  type Catalogue,
+  createBuiltinServers,
+  mcpErrors,
+  registerMcpRoutes,
+} from "./doors/mcp/index.ts";
 import { createPrincipalResolver, type ResolvePrincipal } from "./doors/principal.ts";
 import { attachRuntimeDoor } from "./doors/runtime/index.ts";
 import { attachUpgrades, createRealtimeLane, createSubstrateLane } from "./doors/websocket/index.ts";
@@ -29,6 +38,7 @@ import { createRls } from "./features/rls/index.ts";
 import { createRuntime } from "./features/runtime/index.ts";
 import { createSchema } from "./features/schema/index.ts";
 import { createSubstrateLinks } from "./features/substrate-links/index.ts";
+import { composeGateway } from "./gateway-features.ts";
 import { hostOf } from "./kernel/app-host.ts";
 import { VERSION } from "./kernel/config.ts";
 import { errors } from "./kernel/errors.ts";
@@ -88,6 +98,10 @@ export function composeFeatures(platform: Platform): Composition {
     ...{ links, apps: apps.service, auth: auth.service, fetch, keys: keysService, ledger: ledger.service },
     ...{ mail: mail.service, organizations: organizations.service, realtime: realtime.service },
   });
+  const gateway = composeGateway(platform, {
+    ...{ approvals: substrate.approvals, fetch, ledger: ledger.service },
+    builtinTools: (face) => catalogue()[face].listed as unknown as readonly ToolDefinition[],
+  });
   apps.service.onDelete((appId) => runtime.service.forget(appId));
   const docs = createDocs(platform, {
     operations: () => features.flatMap((feature) => feature.operations),
@@ -98,6 +112,7 @@ export function composeFeatures(platform: Platform): Composition {
         errors.entries,
         mcpErrors.entries,
         approveErrors.entries,
+        gatewayDoorErrors.entries,
         ...features.map((feature) => feature.errors),
       ),
   });
@@ -111,6 +126,7 @@ export function composeFeatures(platform: Platform): Composition {
     rls.feature,
     data.feature,
     ...substrate.features,
+    ...gateway.features,
     realtime.feature,
     durableObjects.feature,
     functions.feature,
@@ -119,6 +135,13 @@ export function composeFeatures(platform: Platform): Composition {
     audit.feature,
     docs.feature,
   ];
+  // Every operation's schemas: computed with the first need of it, once.
+  let built: Catalogue | undefined;
+  const catalogue = () =>
+    (built ??= buildCatalogue(
+      features.flatMap((feature) => feature.operations),
+      features.flatMap((feature) => feature.tools ?? []),
+    ));
   const resolvePrincipal = createPrincipalResolver({
     resolveKey: (token) => keysService.resolve(token),
     verifyAccessToken: (appId, token) => auth.service.verifyAccessToken(appId, token),
@@ -142,6 +165,12 @@ export function composeFeatures(platform: Platform): Composition {
     },
     onGap: (listener) => realtime.service.onGap(listener),
   });
+  let builtin: BuiltinServers;
+  const gatewayLane = createGatewayLane({
+    ...{ gateway: gateway.gateway, servers: gateway.servers, secrets: platform.secrets },
+    ...{ clock, log, metrics, trustedProxies, publicUrl },
+    builtin: createBuiltinUpstream(() => builtin, { clock, log }),
+  });
   attachRuntimeDoor({
     ...{ apps: apps.service, data: data.service, runtime: runtime.service },
     ...{ functions: functions.service, actors: durableObjects.service, clock, log, publicUrl },
@@ -153,7 +182,7 @@ export function composeFeatures(platform: Platform): Composition {
   });
   return {
     features,
-    lanes: [actorLanes.http, ...functionLanes.lanes],
+    lanes: [gatewayLane.http, actorLanes.http, ...functionLanes.lanes],
     apps: apps.service,
     audit: audit.service,
     keys: keysService,
@@ -178,8 +207,8 @@ export function composeFeatures(platform: Platform): Composition {
         ...{ operations, tools: features.flatMap((feature) => feature.tools ?? []) },
         ...{ pipeline, resolvePrincipal, log, clock, version: VERSION, publicUrl },
       };
-      const catalogue = buildCatalogue(operations, mcpDeps.tools);
-      registerMcpRoutes(fastify, mcpDeps, catalogue);
+      registerMcpRoutes(fastify, mcpDeps, catalogue());
+      builtin = createBuiltinServers(mcpDeps, catalogue());
       const realtimeLane = createRealtimeLane({
         realtime: realtime.service,
         metrics,
@@ -206,7 +235,10 @@ export function composeFeatures(platform: Platform): Composition {
       fastify.addHook("preClose", async () => {
         upgrades.close();
         functionLanes.close();
-        await Promise.all([realtimeLane.close(), substrateLane.close(), actorLanes.close()]);
+        await Promise.all([
+          ...[realtimeLane.close(), substrateLane.close(), actorLanes.close()],
+          ...[gatewayLane.close(), builtin.close()],
+        ]);
       });
     },
   };

@@ -32,6 +32,13 @@ export const MIGRATIONS: readonly MigrationSource[] = [
     "snapshots",
     "attention-rules",
     "substrate-stream",
+    "gateway-servers",
+    "gateway-policies",
+    "gateway-grants",
+    "gateway-quotas",
+    "gateway-holds",
+    "gateway-decisions",
+    "gateway-credentials",
   ].map(ofFeature),
 ];
 

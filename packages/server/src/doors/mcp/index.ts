@@ -9,7 +9,7 @@ import { createFace, type Face } from "./face.ts";
 import { checkOrigin, resolveCaller, sendFailure } from "./guard.ts";
 import { METADATA_PATH, resourceMetadata } from "./metadata.ts";
 
-export { createBuiltinServers } from "./builtin.ts";
+export { type BuiltinServers, createBuiltinServers } from "./builtin.ts";
 export { buildCatalogue, type Catalogue } from "./catalogue.ts";
 export type { McpDoorDeps } from "./deps.ts";
 export { mcpErrors } from "./errors.ts";

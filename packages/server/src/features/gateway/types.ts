@@ -35,7 +35,7 @@ export type Verdict =
   | { readonly kind: "answer"; readonly result: ToolAnswer }
   /** The method is not a tool's, and the grant may not use it: a JSON-RPC error. */
   | { readonly kind: "refuse"; readonly message: string }
-  /** An answer from before: the JSON text of a JSON-RPC result. */
+  /** An answer that is known: the JSON text of a JSON-RPC result, from before or (lists without a policy) an empty one. */
   | { readonly kind: "replay"; readonly result: string }
   | {
       readonly kind: "ask";
@@ -84,7 +84,10 @@ export interface GatewayService {
    * (401) for an unknown, revoked or expired grant, and for a path of another server.
    */
   admit(authorization: string | undefined, serverRef: string, ip: string): Promise<Admission>;
-  /** Judges one message and records it. Rejects only when it can't be counted or recorded: fail closed. */
+  /**
+   * Judges one message and records it; everything but `forward` is recorded before it is returned. Rejects only when it
+   * can't be recorded: fail closed. What can't be counted is denied.
+   */
   judge(admission: Admission, asked: AskedFor): Promise<Verdict>;
   /** Records what was refused before there was anything to judge (`(malformed)`), or an open stream. */
   note(

@@ -38,6 +38,8 @@ export const limits = {
   pageCheckpoints: 1_000,
   /** Entries and openings read at once for an answer or an export; one that is larger comes alone. */
   pageBytes: 4 * 1024 * 1024,
+  /** How far the order of commits may be from that of the entries' times: clocks of nodes, long transactions. */
+  scanSlackMs: 10 * 60_000,
   /** Leaves read at once for an export. */
   exportLeaves: 1_000,
   /** What an export sends at once, about. */

@@ -9,6 +9,7 @@ import { exportedLines } from "./export.ts";
 import { limits } from "./limits.ts";
 import { ledgerMetrics } from "./metrics.ts";
 import { createProofs, entryOf, type Proofs } from "./proofs.ts";
+import { type EntryScan, type Opened, openedValues, type Scanned, scanEntries } from "./scan-store.ts";
 import { createSchedule } from "./schedule.ts";
 import { createSequencer } from "./sequencer.ts";
 import { type EntryFilter, type EntryRow, eraseOpenings, selectEntries } from "./store.ts";
@@ -16,6 +17,7 @@ import { selectHead } from "./tree-store.ts";
 import type { LedgerDraft } from "./types.ts";
 import { SEES_ALL, type SeesValues } from "./visibility.ts";
 
+export type { EntryScan, Opened, Scanned } from "./scan-store.ts";
 export type { Json, JsonObject, LedgerActor, LedgerDraft } from "./types.ts";
 
 /** The one ledger. Every feature writes to it through `append` or `record`, and through nothing else. */
@@ -47,6 +49,10 @@ export interface LedgerService {
       readonly reason: string;
     },
   ): Promise<number>;
+  /** The next `look` entries of a scan of an organisation's entries, after the entry `after`; see `scanEntries`. */
+  scan(organizationId: string, scan: EntryScan, after: string | null, look: number): Promise<Scanned>;
+  /** What entries sealed under `name`, in the order of `ids`. Who may see it is for the caller to decide. */
+  opened(organizationId: string, ids: readonly string[], name: string): AsyncGenerator<Opened>;
 }
 
 /** The ledger with what its own operations read. */
@@ -118,6 +124,8 @@ export function createLedgerService(platform: Platform): Ledger {
       }
       return values;
     },
+    scan: (organizationId, scan, after, look) => scanEntries(database, organizationId, scan, after, look),
+    opened: (organizationId, ids, name) => openedValues(database, organizationId, ids, name),
     checkpoints,
     proofs: createProofs(database, checkpoints),
     transaction: (work) => database.transaction(work),

@@ -29,6 +29,20 @@ describe("values of entries", () => {
     );
   });
 
+  it("of arguments that the gateway keeps are nobody's", () => {
+    const sees = seesValues(["*", "substrate"]);
+    const kinds = [
+      "gateway.allow",
+      "gateway.deny",
+      "gateway.limit",
+      "gateway.hold",
+      "gateway.error",
+      "gateway.replay",
+    ];
+    expect(kinds.filter(sees)).toEqual([]);
+    expect(sees("gateway.server.created")).toBe(true);
+  });
+
   it("are in lists, single entries and exports only for keys that open where they came from", async () => {
     const { feature, service } = createLedger(test.platform);
     await feature.start?.();
