@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { actors } from "./benches/actors/index.ts";
 import { dataRead } from "./benches/data-read.ts";
+import { gateway } from "./benches/gateway.ts";
 import { ledger } from "./benches/ledger.ts";
 import { mcpCall } from "./benches/mcp-call.ts";
 import { memory } from "./benches/memory.ts";
@@ -17,7 +18,7 @@ import { TABLE_HEAD, tableRow, toMeasure } from "./harness/report.ts";
  * `--json` prints one object per measure on standard output and nothing else. Ends with 1 when a bench could not
  * measure; a target that is missed is said in the measure and changes nothing else.
  */
-const BENCHES: readonly Bench[] = [start, memory, dataRead, mcpCall, realtime, actors, ledger];
+const BENCHES: readonly Bench[] = [start, memory, dataRead, mcpCall, realtime, actors, ledger, gateway];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -72,6 +72,9 @@ function outcomeBox({ approval }: ApprovalView): Html {
 <bdi>${visible(approval.failure.message)}</bdi> <span class="kind">${visible(approval.failure.code)}</span>
 <p>Nothing of it was kept. Correct what is asked for and have it asked for again.</p></div>`;
       }
+      if (approval.kind === "tool_call") {
+        return html`<div class="box good" id="outcome"><strong>Approved at ${at}.</strong> The call runs, once, when it is made again.</div>`;
+      }
       return html`<div class="box good" id="outcome"><strong>Approved and executed at ${at}.</strong></div>
 ${approval.result === null ? null : html`<h2>What it gave</h2>${fieldTable(approval.result)}`}`;
     case "rejected":

@@ -19,9 +19,11 @@ export function confirmPage(
   const left = approval.approvers - approval.decisions.length;
   const consequence = !yes
     ? "It ends here, and nothing is executed."
-    : left <= 1
-      ? "It is executed at once."
-      : `It then waits for ${left - 1} more.`;
+    : left > 1
+      ? `It then waits for ${left - 1} more.`
+      : approval.kind === "tool_call"
+        ? "It then runs, once, when it is called again just so."
+        : "It is executed at once.";
   const main = html`<h1>${yes ? "Approve" : "Reject"} this?</h1>
 <p><bdi>${visible(approval.title)}</bdi></p>
 <div class="box ${yes ? "good" : "bad"}">${consequence} Good for one use, within two minutes.</div>

@@ -79,7 +79,7 @@ async function execute(
   }
   const sealed = outcome.result === null ? null : workings.envelope.seal(approval.id, outcome.result);
   await store.updateOutcome(tx, approval.id, sealed, null);
-  workings.ledger.append(tx, entries.executed(approval, by));
+  if (handler.defers !== true) workings.ledger.append(tx, entries.executed(approval, by));
   return { ...approval, result: outcome.result };
 }
 

@@ -108,6 +108,8 @@ export interface ApprovalSettings {
 /** What a feature does with its approvals. Called inside the transaction in which the approval changes. */
 export interface ApprovalHandler {
   readonly kind: ApprovalKindName;
+  /** Approving only allows it, and `approved` notes that: whoever asked does it later. Default false: `approved` does it. */
+  readonly defers?: boolean;
   /**
    * What approving now would change, computed by trying it (and undoing it); never a description. While nothing has
    * changed, two previews are equal but for ids with a ULID and ISO times made while they were computed. `changes` with

@@ -13,6 +13,7 @@ export function createCallHandler(context: HoldsContext): ApprovalHandler {
   const { platform, quotas } = context;
   return {
     kind: "tool_call",
+    defers: true,
     async preview({ subject, request }): Promise<JsonObject> {
       const hold = await store.selectHold(platform.database, subject);
       if (hold?.status !== "pending") throw gatewayHoldErrors.GATEWAY_HOLD_ENDED();
