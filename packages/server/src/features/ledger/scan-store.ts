@@ -113,18 +113,19 @@ const ofOrganization = (direction: "asc" | "desc") => `
     and not exists (select from unnest($6::text[]) as needle where strpos(fits.entry, needle) = 0)
   order by fits.id ${direction}`;
 
+/** Places first, by the index of subjects alone; what lies there is then looked at. A subject is one organisation's. */
 const ofSubjects = (direction: "asc" | "desc") => `
-  with part as materialized (
-    select e.seq, e.id, e.kind, e.entry from unnest($2::text[]) as wanted (subject) cross join lateral (
-      select seq, id, kind, entry from ambit.ledger_entries
-      where subject = wanted.subject and organization_id = $1 and seq > $3::bigint and seq < $4::bigint
-        and id >= $5 and id < $6
-      order by seq ${direction} limit $7) as e
-    order by e.seq ${direction} limit $7)
+  with places as materialized (
+    select e.seq from unnest($2::text[]) as wanted (subject) cross join lateral (
+      select seq from ambit.ledger_entries
+      where subject = wanted.subject and seq > $3::bigint and seq < $4::bigint order by seq ${direction} limit $7) as e
+    order by e.seq ${direction} limit $7),
+  part as materialized (
+    select seq, id, kind, entry from places join ambit.ledger_entries using (seq) where organization_id = $1)
   select fits.id, fits.entry, whole.looked, whole.last
   from (select count(*)::int as looked,
       (select id from part order by seq ${direction === "asc" ? "desc" : "asc"} limit 1) as last from part) as whole
-  left join part as fits on fits.kind = any($8::text[])
+  left join part as fits on fits.kind = any($8::text[]) and fits.id >= $5 and fits.id < $6
     and not exists (select from unnest($9::text[]) as needle where strpos(fits.entry, needle) = 0)
   order by fits.seq ${direction}`;
 

@@ -9,12 +9,13 @@ import type { PreparedEntry } from "./prepare.ts";
 export async function insertEntries(db: Queryable, entries: readonly PreparedEntry[]): Promise<void> {
   const [first, ...others] = entries;
   if (first === undefined) return;
-  if (others.length === 0)
+  if (others.length === 0) {
+    const columns = first.openings === null ? COLUMNS.slice(0, -1) : COLUMNS;
     await db.query(
-      INSERT_ONE,
-      COLUMNS.map((column) => first[column]),
+      first.openings === null ? INSERT_BARE : INSERT_ONE,
+      columns.map((column) => first[column]),
     );
-  else
+  } else
     await db.query(
       INSERT_MANY,
       COLUMNS.map((column) => entries.map((entry) => entry[column])),
@@ -23,7 +24,13 @@ export async function insertEntries(db: Queryable, entries: readonly PreparedEnt
 
 const COLUMNS = ["id", "organizationId", "appId", "kind", "subject", "at", "entry", "openings"] as const;
 
-/** Half the work of the other for most transactions, which have one entry. */
+/** The least work: for one entry that seals nothing, as the gateway's decisions are, whose answers wait for it. */
+const INSERT_BARE = `
+  insert into ambit.ledger_entries (id, organization_id, app_id, kind, subject, at, entry)
+  select $1::text, $2::uuid, $3::text, $4::text, $5::text, $6::timestamptz, $7::text
+  from (select pg_current_xact_id() as xid offset 0) as begun where xid is not null`;
+
+/** Half the work of the last for most transactions, which have one entry. */
 const INSERT_ONE = `
   with begun as materialized (select pg_current_xact_id() as xid),
   written as (
