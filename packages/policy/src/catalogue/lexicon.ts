@@ -27,14 +27,14 @@ export const WRITE = set(`
   stage unstage checkout init initialize make toggle increment decrement lock unlock pin unpin mute unmute block
   unblock accept decline dismiss react vote rate remember memorize observe fill type press click hover drag scroll
   resize navigate goto select uncheck swipe tap focus emulate request transition complete finish restore revert
-  undelete replace rotate grant promote demote cancel retry convert capture finalize finalise book mint issue convey
+  undelete resend redeliver replace rotate grant promote demote cancel retry convert capture finalize finalise book mint issue convey
   transform sync synchronize touch mkdir upload reorder sort split join bump release tell broadcast annotate migrate
 `);
 
 /** Run something: a program, a query, a workflow. */
 export const EXECUTE = set(`
   run rerun exec execute eval evaluate invoke call trigger dispatch deploy redeploy launch spawn restart reboot shutdown
-  shell bash sh zsh cmd powershell terminal script sudo ssh install build compile apply rollback replay automate
+  shell bash sh zsh cmd powershell terminal script sudo ssh install build compile apply rollback automate
   interpret sql
 `);
 

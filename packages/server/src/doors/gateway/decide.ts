@@ -40,7 +40,14 @@ export async function decide(
   } catch (error) {
     return unjudged(context, visit, incoming, error);
   }
-  if (verdict.kind === "forward") return forward(context, visit, admission, incoming, asked, verdict);
+  if (verdict.kind === "forward") {
+    await forward(context, visit, admission, incoming, asked, verdict);
+    if (method === "notifications/cancelled" && sessionId !== null) {
+      const { params } = incoming.message;
+      if (isObject(params)) context.watch.takeBack(admission, sessionId, params.requestId);
+    }
+    return;
+  }
   if (incoming.kind === "request") return sendJson(visit, ...answerOf(incoming, verdict));
   const message = "message" in verdict ? verdict.message : "Refused.";
   sendJson(visit, 403, rpcError(null, CODES.invalidRequest, message));

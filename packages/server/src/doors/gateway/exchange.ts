@@ -21,6 +21,7 @@ import {
 import { CODES } from "./codes.ts";
 import type { DoorContext } from "./context.ts";
 import { gatewayDoorErrors } from "./errors.ts";
+import { InOrder } from "./in-order.ts";
 import { limits } from "./limits.ts";
 import { checkList, filteredText } from "./lists.ts";
 import type { RequestId } from "./message.ts";
@@ -57,8 +58,11 @@ export class Exchange implements UpstreamListener, UnderWay {
   readonly #reply: Reply;
   readonly #abort = new AbortController();
   #head: UpstreamHead = { status: 200, sessionId: null, streaming: false };
-  /** Messages that are being passed down, each after the one before; null when none is. */
-  #tail: Promise<void> | null = null;
+  /** What is being passed down; what fails on the way ends the exchange, with nothing of the result. */
+  readonly #down = new InOrder(
+    (error) => this.#broken(error),
+    () => this.#check(),
+  );
   #recorded = false;
   #settled: Promise<void> | null = null;
   /** The answer is there, or what stands for it: nothing that comes later counts. */
@@ -98,13 +102,13 @@ export class Exchange implements UpstreamListener, UnderWay {
     const read = readUpstream(message);
     if (read !== null && this.#isAnswer(read)) {
       this.#answered = true;
-      return this.#queue(() => this.#answer(read, message));
+      return this.#down.run(() => this.#answer(read, message));
     }
     // One message alone, and not the answer; or more of them than there are for a notification.
     if (read === null || !this.#head.streaming || id === null) return this.#unusable();
     const check = checkList(read, "other");
-    if (check === "none" && this.#recorded && this.#tail === null) return this.#pass(message.text, message);
-    return this.#queue(async () => {
+    if (check === "none" && this.#recorded && this.#down.idle) return this.#pass(message.text, message);
+    return this.#down.run(async () => {
       if (!this.#recorded) await this.#what.recorded;
       await this.#pass(check === "none" ? message.text : await this.#filtered(read), message);
     });
@@ -164,6 +168,13 @@ export class Exchange implements UpstreamListener, UnderWay {
   cut(): void {
     const closing = gatewayDoorErrors.GATEWAY_CLOSING();
     this.#reply.refuse(closing, rpcError(this.#what.id, CODES.internal, closing.message));
+    this.#abort.abort();
+  }
+
+  takeBack(sessionId: string, id: unknown): void {
+    const mine = this.#what.id !== null && this.#what.id === id && this.#what.sessionId === sessionId;
+    if (!mine || this.#answered || this.#what.call.keepsResult) return;
+    this.#reply.finish(200, rpcError(this.#what.id, CODES.internal, "The request was cancelled."));
     this.#abort.abort();
   }
 
@@ -248,7 +259,7 @@ export class Exchange implements UpstreamListener, UnderWay {
   /** Tells the judge how it ended, and answers once all of it is durable. */
   #conclude(end: CallEnd, answer: () => void): void {
     const settled = this.#settle(end);
-    this.#queue(async () => {
+    this.#down.run(async () => {
       if (!this.#recorded) await this.#what.recorded;
       await settled;
       answer();
@@ -265,19 +276,6 @@ export class Exchange implements UpstreamListener, UnderWay {
       });
     }
     return this.#settled;
-  }
-
-  /** One after another; what fails on the way ends the exchange, with nothing of the result. */
-  #queue(work: () => Promise<void>): Promise<void> {
-    const before = this.#tail;
-    const tail = (before === null ? work() : before.then(work))
-      .catch((error) => this.#broken(error))
-      .then(() => {
-        if (this.#tail === tail) this.#tail = null;
-        this.#check();
-      });
-    this.#tail = tail;
-    return tail;
   }
 
   /** It can't be recorded, or not be judged to its end. */
@@ -299,7 +297,7 @@ export class Exchange implements UpstreamListener, UnderWay {
   }
 
   #check(): void {
-    if (this.#ended || !this.#reply.closed || !this.#upstreamOver || this.#tail !== null) return;
+    if (this.#ended || !this.#reply.closed || !this.#upstreamOver || !this.#down.idle) return;
     this.#ended = true;
     this.#over();
   }

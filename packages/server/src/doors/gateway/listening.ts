@@ -9,6 +9,7 @@ import { failureStatus, failureText, readUpstream } from "./answer.ts";
 import { CODES } from "./codes.ts";
 import type { DoorContext } from "./context.ts";
 import { gatewayDoorErrors } from "./errors.ts";
+import { InOrder } from "./in-order.ts";
 import { limits } from "./limits.ts";
 import { checkList, filteredText } from "./lists.ts";
 import { Reply } from "./reply.ts";
@@ -24,8 +25,7 @@ export class Listening implements UpstreamListener, UnderWay {
   readonly #reply: Reply;
   readonly #requestId: string;
   readonly #abort = new AbortController();
-  /** Messages that are being passed down, each after the one before; null when none is. */
-  #tail: Promise<void> | null = null;
+  readonly #down: InOrder;
   #upstreamOver = false;
   #ended = false;
   #closedSinceMs: number | null = null;
@@ -37,6 +37,12 @@ export class Listening implements UpstreamListener, UnderWay {
     this.#sessionId = sessionId;
     this.#requestId = visit.requestId;
     this.#over = over;
+    const lost = (error: unknown) => {
+      // A list that can't be filtered is not passed on, nor is anything that would come after it.
+      context.log.error({ err: error, requestId: visit.requestId }, "a list could not be filtered");
+      this.#reply.end(502);
+    };
+    this.#down = new InOrder(lost, () => this.#check());
     this.#reply = new Reply(context, visit, () => {
       this.#abort.abort();
       this.#check();
@@ -62,26 +68,12 @@ export class Listening implements UpstreamListener, UnderWay {
     const { ids } = this.#context;
     const id =
       message.eventId === null ? null : ids.eventId(this.admission, this.#sessionId, message.eventId);
-    if (check === "none" && this.#tail === null) return this.#reply.pass(message.text, id);
-    const before = this.#tail;
-    const work = async () => {
-      if (before !== null) await before;
-      const text =
-        check === "none" ? message.text : await filteredText(this.#context.gateway, this.admission, read);
+    if (check === "none" && this.#down.idle) return this.#reply.pass(message.text, id);
+    return this.#down.run(async () => {
+      const { gateway } = this.#context;
+      const text = check === "none" ? message.text : await filteredText(gateway, this.admission, read);
       await this.#reply.pass(text, id);
-    };
-    const tail = work()
-      .catch((error) => {
-        // A list that can't be filtered is not passed on, nor is anything that would come after it.
-        this.#context.log.error({ err: error, requestId: this.#requestId }, "a list could not be filtered");
-        this.#reply.end(502);
-      })
-      .then(() => {
-        if (this.#tail === tail) this.#tail = null;
-        this.#check();
-      });
-    this.#tail = tail;
-    return tail;
+    });
   }
 
   onEnd(): void {
@@ -120,15 +112,17 @@ export class Listening implements UpstreamListener, UnderWay {
     this.#reply.refuse(gatewayDoorErrors.GATEWAY_CLOSING(), null);
   }
 
+  takeBack(): void {}
+
   /** After what is being passed down. */
   #afterwards(end: () => void): void {
-    if (this.#tail === null) end();
-    else void this.#tail.then(end);
+    if (this.#down.idle) end();
+    else void this.#down.run(end);
     this.#check();
   }
 
   #check(): void {
-    if (this.#ended || !this.#reply.closed || !this.#upstreamOver || this.#tail !== null) return;
+    if (this.#ended || !this.#reply.closed || !this.#upstreamOver || !this.#down.idle) return;
     this.#ended = true;
     this.#over();
   }

@@ -36,7 +36,9 @@ describe("proxy URLs", () => {
   });
   it("name the server, and which of Ambit's tools", () => {
     expect(readGatewayUrl(`/mcp/${SERVER_ID.toUpperCase()}`)).toEqual({ serverRef: SERVER_ID, verbs: false });
-    expect(readGatewayUrl("/mcp/ambit/?tools=verbs")).toEqual({ serverRef: "ambit", verbs: true });
+    expect(readGatewayUrl("/mcp/ambit/?tools=verbs")).toEqual({ serverRef: "ambit-verbs", verbs: true });
+    expect(readGatewayUrl("/mcp/ambit-verbs")).toEqual({ serverRef: "ambit-verbs", verbs: false });
+    expect(readGatewayUrl(`/mcp/${SERVER_ID}/?tools=verbs`)).toEqual({ serverRef: SERVER_ID, verbs: true });
     for (const query of ["tools=", "tools=all", "tools=verbs&tools=verbs"]) {
       expect(() => readGatewayUrl(`/mcp/ambit/?${query}`), query).toThrow(/verbs/);
     }

@@ -15,6 +15,8 @@ export interface UnderWay {
   windUp(): void;
   /** It is cut off. */
   cut(): void;
+  /** The client takes a request back; nothing where this is another. Clients tell their requests apart in a session only. */
+  takeBack(sessionId: string, id: unknown): void;
 }
 
 /** Keeps an eye on all that is under way: whether its grant still holds, and whether it gives a sign of life. */
@@ -45,6 +47,13 @@ export class Watch {
   remove(one: UnderWay): void {
     this.#all.delete(one);
     if (this.#all.size === 0) this.#emptied?.();
+  }
+
+  /** A client has taken a request back: many servers leave its stream open then, for nothing. */
+  takeBack({ grant }: Admission, sessionId: string, id: unknown): void {
+    for (const one of [...this.#all.keys()]) {
+      if (one.admission.grant.id === grant.id) one.takeBack(sessionId, id);
+    }
   }
 
   /** Ends streams at once, and everything in a moment. */

@@ -3,13 +3,13 @@ import { limits } from "./limits.ts";
 
 /** What a proxy URL names. */
 export interface GatewayTarget {
-  /** The server's UUID in lower case, or `ambit`. */
+  /** The server's UUID in lower case, `ambit`, or `ambit-verbs`. */
   readonly serverRef: string;
-  /** `?tools=verbs`: one tool for each operation, on the built-in server. */
+  /** `?tools=verbs`: the tools that are one operation each, which the server's must be then. */
   readonly verbs: boolean;
 }
 
-const PROXY_URL = /^\/mcp\/(ambit|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/?(?:\?|$)/i;
+const PROXY_URL = /^\/mcp\/(ambit|ambit-verbs|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/?(?:\?|$)/i;
 
 /** Whether a URL is `/mcp/<server>` with or without a slash at its end; `/mcp` itself is not. Pure. */
 export const isGatewayUrl = (url: string): boolean => url.startsWith("/mcp/") && PROXY_URL.test(url);
@@ -19,8 +19,9 @@ export function readGatewayUrl(url: string): GatewayTarget {
   if (url.length > limits.urlChars) {
     throw errors.REQUEST_ERROR({ message: `The URL is longer than ${limits.urlChars} characters.` });
   }
-  const serverRef = PROXY_URL.exec(url)![1]!.toLowerCase();
-  return { serverRef, verbs: readVerbs(url) };
+  const named = PROXY_URL.exec(url)![1]!.toLowerCase();
+  const verbs = readVerbs(url);
+  return { serverRef: verbs && named === "ambit" ? "ambit-verbs" : named, verbs };
 }
 
 function readVerbs(url: string): boolean {

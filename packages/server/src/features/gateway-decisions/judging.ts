@@ -99,7 +99,7 @@ export async function judgeStored(
   const [simulation, tally] = [createSimulation(), createTally()];
   const from = { order: "oldest", after: null, firstLook: limits.firstLook } as const;
   const steps = stepsThrough(deps.ledger, deps.grantsOfServer, organizationId, filter, from);
-  let [last, looked, passed]: [StoredDecision | null, number, number] = [null, 0, 0];
+  let [last, cost, passed]: [StoredDecision | null, number, number] = [null, 0, 0];
   for await (const step of steps) {
     const judged = step.decisions.slice(0, limits.judgedDecisions - passed);
     for await (const [decision, args] of withValues(deps.ledger, organizationId, judged, values)) {
@@ -112,10 +112,10 @@ export async function judgeStored(
       else
         tally.add(decision.id, foundOf(decision), simulation.judge(judge, callOf(decision, serverId, args)));
     }
-    looked += step.looked;
+    cost += step.cost;
     passed += judged.length;
     const isFull = judged.length < step.decisions.length;
-    const isLong = passed >= limits.judgedDecisions || looked >= limits.judgedEntries;
+    const isLong = passed >= limits.judgedDecisions || cost >= limits.judgedEntries;
     if (isFull || (isLong && step.after !== null)) return { tally, isCut: true, last };
   }
   return { tally, isCut: false, last };

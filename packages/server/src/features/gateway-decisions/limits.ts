@@ -9,7 +9,7 @@ export const limits = {
   firstLook: 200,
   look: 4_000,
   /** Grants of a server whose decisions are merged; with more of them the organisation's are looked through. */
-  mergedGrants: 200,
+  mergedGrants: 64,
   /** A tool's name in a question. */
   toolChars: 256,
   idChars: 80,

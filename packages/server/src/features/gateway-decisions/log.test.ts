@@ -241,7 +241,7 @@ describe("the list", () => {
         filter,
         stranger,
       );
-      expect(answer.decisions).toEqual([]);
+      expect(answer).toEqual({ decisions: [], next_before: null });
     }
     await stand.platform.database.query("delete from ambit.gateway_servers where id = $1", [serverId]);
     const { decisions } = await stand.list({ server_id: serverId });

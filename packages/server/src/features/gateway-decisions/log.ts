@@ -37,13 +37,16 @@ export interface DecisionFilter {
 /** Which grants a server has or had; null: more than `most`. */
 export type GrantsOfServer = (serverId: string, most: number) => Promise<readonly string[] | null>;
 
+/** So many grants are merged at the price of looking at an entry. */
+const MERGED_FOR_ONE = 10;
+
 /** A part of the log that was looked through. */
 export interface LogStep {
   readonly decisions: readonly StoredDecision[];
   /** Where it goes on; null at the end. */
   readonly after: string | null;
-  /** Entries it looked at. */
-  readonly looked: number;
+  /** What that cost, in entries looked at. */
+  readonly cost: number;
 }
 
 /**
@@ -77,7 +80,7 @@ export async function* stepsThrough(
       .map(decisionOf)
       .filter((each) => each.grantId === (grantId ?? each.grantId))
       .filter((each) => each.serverId === (serverId ?? each.serverId) && each.tool === (tool ?? each.tool));
-    yield { decisions, after, looked };
+    yield { decisions, after, cost: looked * Math.max(1, (subjects?.length ?? 1) / MERGED_FOR_ONE) };
     if (after === null) return;
   }
 }
@@ -132,15 +135,15 @@ export interface LogPage {
 /** The next `limit` decisions before `before`; after `limits.scannedEntries` without as many, those found by then. */
 export async function readPage(steps: AsyncGenerator<LogStep>, limit: number): Promise<LogPage> {
   const decisions: StoredDecision[] = [];
-  let looked = 0;
+  let cost = 0;
   for await (const step of steps) {
-    looked += step.looked;
+    cost += step.cost;
     decisions.push(...step.decisions);
     if (decisions.length > limit || (decisions.length === limit && step.after !== null)) {
       const page = decisions.slice(0, limit);
       return { decisions: page, nextBefore: page.at(-1)!.id };
     }
-    if (step.after === null || looked >= limits.scannedEntries) return { decisions, nextBefore: step.after };
+    if (step.after === null || cost >= limits.scannedEntries) return { decisions, nextBefore: step.after };
   }
   return { decisions, nextBefore: null };
 }

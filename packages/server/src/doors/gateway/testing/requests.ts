@@ -103,6 +103,7 @@ export function raw(port: number, pieces: readonly (string | Uint8Array)[], ends
       got += chunk.toString("latin1");
     });
     socket.on("error", (error) => (got === "" ? reject(error) : resolve(got)));
+    socket.on("end", () => socket.end());
     socket.on("close", () => resolve(got));
     socket.on("connect", () => {
       socket.setNoDelay(true);

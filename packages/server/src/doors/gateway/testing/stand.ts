@@ -46,8 +46,9 @@ export async function startStand({ upstream = new TestUpstream() as Upstream } =
   const metrics = new Metrics();
   const builtinRequests: { grantId: string; request: BuiltinRequest }[] = [];
   const stand = {
-    /** What the server's name stands for. */
+    /** What the server's name stands for, and how it is got. */
     reached: upstream,
+    reach: async (): Promise<Upstream> => stand.reached,
     /** How far the lane's clock is ahead. */
     skewMs: 0,
     /** The tools of the server, as they were last seen. */
@@ -58,7 +59,7 @@ export async function startStand({ upstream = new TestUpstream() as Upstream } =
   const lane = createGatewayLane({
     gateway,
     servers: {
-      upstream: async () => stand.reached,
+      upstream: () => stand.reach(),
       tools: async () => stand.tools,
       onChanged: () => {},
     },

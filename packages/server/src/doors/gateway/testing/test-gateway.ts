@@ -59,7 +59,9 @@ export class TestGateway implements GatewayService {
   async admit(authorization: string | undefined, serverRef: string): Promise<Admission> {
     const admission = this.grants.get(authorization?.replace(/^Bearer /, "") ?? "");
     const { server, grant } = admission ?? {};
-    const named = server?.id === serverRef || (serverRef === "ambit" && server?.transport === "builtin");
+    const names = { merged: "ambit", verbs: "ambit-verbs" };
+    const face = server?.face ?? null;
+    const named = server?.id === serverRef || (face !== null && names[face] === serverRef);
     if (admission === undefined || !named || this.revoked.has(grant!.id)) {
       throw errors.AUTH_INVALID_TOKEN({ headers: { "WWW-Authenticate": "Bearer" } });
     }

@@ -3,6 +3,7 @@ import { registerOperationRoutes } from "../../../doors/http/operation-routes.ts
 import { createHttpServer } from "../../../doors/http/server.ts";
 import { newUuid } from "../../../kernel/ids.ts";
 import { createLog } from "../../../kernel/log.ts";
+import { Metrics } from "../../../kernel/metrics.ts";
 import { createPipeline } from "../../../kernel/pipeline.ts";
 import type { KeyPrincipal } from "../../../kernel/principal.ts";
 import { type Caller, callerOf } from "../../../testing/caller.ts";
@@ -35,7 +36,7 @@ export interface DecisionStand extends Omit<GrantStand, "caller"> {
 export async function decisionStand(): Promise<DecisionStand> {
   const world = await grantStand();
   const { policies, grants, organizationId } = world;
-  const platform = { ...world.platform, clock: world.now };
+  const platform = { ...world.platform, clock: world.now, metrics: new Metrics() };
   const ledger = createLedger(platform).service;
   const capturing = new Set<string>();
   const servers = {
