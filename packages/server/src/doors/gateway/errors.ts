@@ -22,6 +22,11 @@ export const gatewayDoorErrors = defineErrors({
     message: "The grant has been revoked, rotated or has expired.",
     remediation: "Use the grant's new token, or have a person make another grant.",
   },
+  GATEWAY_GRANT_UNSURE: {
+    status: 503,
+    message: "Whether the grant still holds can't be known right now, and so nothing goes on.",
+    remediation: "Try again in a moment, with the same token.",
+  },
   GATEWAY_SESSION_UNKNOWN: {
     status: 404,
     message: "There is no such session.",

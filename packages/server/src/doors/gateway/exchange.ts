@@ -8,6 +8,7 @@ import type {
   UpstreamMessage,
 } from "../../engines/upstream/types.ts";
 import type { Admission, CallUnderWay } from "../../features/gateway/service.ts";
+import type { AmbitError } from "../../kernel/errors.ts";
 import {
   type CallEnd,
   endOfAnswer,
@@ -131,9 +132,8 @@ export class Exchange implements UpstreamListener, UnderWay {
     this.#endsWith(() => this.#fail(failure));
   }
 
-  revoke(): void {
-    const ended = gatewayDoorErrors.GATEWAY_GRANT_ENDED();
-    this.#reply.refuse(ended, rpcError(this.#what.id, CODES.internal, ended.message));
+  revoke(why: AmbitError): void {
+    this.#reply.refuse(why, rpcError(this.#what.id, CODES.internal, why.message));
     this.#abort.abort();
   }
 

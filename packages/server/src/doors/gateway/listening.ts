@@ -5,6 +5,7 @@ import type {
   UpstreamMessage,
 } from "../../engines/upstream/types.ts";
 import type { Admission } from "../../features/gateway/service.ts";
+import type { AmbitError } from "../../kernel/errors.ts";
 import { failureStatus, failureText, readUpstream } from "./answer.ts";
 import { CODES } from "./codes.ts";
 import type { DoorContext } from "./context.ts";
@@ -91,8 +92,8 @@ export class Listening implements UpstreamListener, UnderWay {
     });
   }
 
-  revoke(): void {
-    this.#reply.refuse(gatewayDoorErrors.GATEWAY_GRANT_ENDED(), null);
+  revoke(why: AmbitError): void {
+    this.#reply.refuse(why, null);
   }
 
   tick(nowMs: number): void {

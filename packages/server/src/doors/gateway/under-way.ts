@@ -1,14 +1,16 @@
 import type { Admission, GatewayService } from "../../features/gateway/service.ts";
 import type { Clock } from "../../kernel/clock.ts";
+import type { AmbitError } from "../../kernel/errors.ts";
 import type { Log } from "../../kernel/log.ts";
 import { createTicker } from "../../kernel/ticker.ts";
+import { gatewayDoorErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 /** Something that goes on for a grant: an exchange, a stream. */
 export interface UnderWay {
   readonly admission: Admission;
-  /** The grant no longer holds: it ends at once. */
-  revoke(): void;
+  /** The grant no longer holds (GATEWAY_GRANT_ENDED), or nobody can say (GATEWAY_GRANT_UNSURE): it ends at once. */
+  revoke(why: AmbitError): void;
   /** Called every half second. */
   tick(nowMs: number): void;
   /** The door closes: a stream ends, an answer may still come. */
@@ -18,6 +20,8 @@ export interface UnderWay {
   /** The client takes a request back; nothing where this is another. Clients tell their requests apart in a session only. */
   takeBack(sessionId: string, id: unknown): void;
 }
+
+const unsure = () => gatewayDoorErrors.GATEWAY_GRANT_UNSURE({ headers: { "Retry-After": "1" } });
 
 /** Keeps an eye on all that is under way: whether its grant still holds, and whether it gives a sign of life. */
 export class Watch {
@@ -74,7 +78,7 @@ export class Watch {
     const nowMs = this.#clock();
     for (const [one, askedAtMs] of this.#all) {
       if (askedAtMs === null) this.#ask(one, nowMs);
-      else if (nowMs - askedAtMs > limits.recheckAnswerMs) one.revoke();
+      else if (nowMs - askedAtMs > limits.recheckAnswerMs) one.revoke(unsure());
       one.tick(nowMs);
     }
   }
@@ -86,9 +90,9 @@ export class Watch {
       (holds) => {
         if (!this.#all.has(one)) return;
         this.#all.set(one, null);
-        if (!holds) one.revoke();
+        if (!holds) one.revoke(gatewayDoorErrors.GATEWAY_GRANT_ENDED());
       },
-      () => one.revoke(),
+      () => one.revoke(unsure()),
     );
   }
 }
