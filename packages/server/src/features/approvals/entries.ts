@@ -13,10 +13,12 @@ const SYSTEM: LedgerActor = { type: "system", id: null };
 
 /** What the ledger keeps of each step of an approval. Pure; whatever people wrote is sealed. */
 export const entries = {
-  requested: (approval: Approval): LedgerDraft => {
+  /** `sealedRequest`: what was asked for, encrypted. Of a tool's call the ledger keeps that alone: its values stand nowhere in clear. */
+  requested: (approval: Approval, sealedRequest: string): LedgerDraft => {
     const { type, id, accountId, label } = approval.requester;
     const actor = { type: ACTOR_TYPES[type], id, account: accountId };
-    const { title, reason, request } = approval;
+    const { title, reason } = approval;
+    const request = approval.kind === "tool_call" ? sealedRequest : approval.request;
     return {
       ...draft("requested", approval, actor, {
         approvers: approval.approvers,

@@ -50,6 +50,7 @@ export async function putIn(
     result: null,
     failure: null,
   };
+  const sealedRequest = workings.envelope.seal(approval.id, approval.request);
   const inserted = await store.insertApproval(tx, {
     id: approval.id,
     organization_id: approval.organizationId,
@@ -58,14 +59,14 @@ export async function putIn(
     title: approval.title,
     reason: approval.reason,
     requester: approval.requester,
-    request: workings.envelope.seal(approval.id, approval.request),
+    request: sealedRequest,
     capability: capabilityOf(approval),
     approvers: approval.approvers,
     created_at: approval.createdAt,
     expires_at: approval.expiresAt,
   });
   if (!inserted) throw approvalErrors.APPROVAL_ALREADY_WAITS();
-  workings.ledger.append(tx, entries.requested(approval));
+  workings.ledger.append(tx, entries.requested(approval, sealedRequest));
   await noticeRequested(workings, tx, approval, settings, nowMs);
   tx.beforeCommit(async () => workings.count("requested"));
   return approval.id;

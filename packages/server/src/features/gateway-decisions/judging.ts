@@ -4,7 +4,7 @@ import type { GatewayGrantsService } from "../gateway-grants/service.ts";
 import type { CurrentPolicy, GatewayPoliciesService } from "../gateway-policies/service.ts";
 import type { GatewayServer } from "../gateway-servers/service.ts";
 import type { LedgerService } from "../ledger/service.ts";
-import { SEALED_ARGUMENTS } from "./draft.ts";
+import { type ArgumentSeal, SEALED_ARGUMENTS } from "./draft.ts";
 import { decisionErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { type DecisionFilter, type GrantsOfServer, type StoredDecision, stepsThrough } from "./log.ts";
@@ -13,6 +13,7 @@ import { createTally, type Found, skipOf, type Tally } from "./tally.ts";
 
 export interface JudgingDeps {
   readonly ledger: Pick<LedgerService, "scan" | "opened">;
+  readonly argumentSeal: Pick<ArgumentSeal, "open">;
   readonly policies: Pick<GatewayPoliciesService, "current" | "version">;
   readonly grants: Pick<GatewayGrantsService, "byId">;
   readonly grantsOfServer: GrantsOfServer;
@@ -102,7 +103,7 @@ export async function judgeStored(
   let [last, cost, passed]: [StoredDecision | null, number, number] = [null, 0, 0];
   for await (const step of steps) {
     const judged = step.decisions.slice(0, limits.judgedDecisions - passed);
-    for await (const [decision, args] of withValues(deps.ledger, organizationId, judged, values)) {
+    for await (const [decision, args] of withValues(deps, organizationId, judged, values)) {
       signal.throwIfAborted();
       last = decision;
       const why = skipOf(decision);
@@ -132,7 +133,7 @@ const callOf = (decision: StoredDecision, serverId: string, args: JsonObject | n
 
 /** The decisions with their arguments, as far as they were kept and may be used; one at a time. */
 async function* withValues(
-  ledger: Pick<LedgerService, "opened">,
+  { ledger, argumentSeal }: Pick<JudgingDeps, "ledger" | "argumentSeal">,
   organizationId: string,
   decisions: readonly StoredDecision[],
   values: "unused" | "used" | "needed",
@@ -147,7 +148,8 @@ async function* withValues(
     const isKept = values !== "unused" && decision.hasValues;
     const next = isKept ? await opened.next() : null;
     const value = next === null || next.done ? undefined : next.value.value;
-    yield [decision, typeof value === "string" ? (JSON.parse(value) as JsonObject) : null];
+    const text = typeof value === "string" ? argumentSeal.open(value, decision.grantId) : null;
+    yield [decision, text === null ? null : (JSON.parse(text) as JsonObject)];
   }
 }
 

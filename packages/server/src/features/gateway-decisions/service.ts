@@ -3,7 +3,7 @@ import type { GatewayGrantsService, GrantsOfServers } from "../gateway-grants/se
 import type { GatewayPoliciesService } from "../gateway-policies/service.ts";
 import type { GatewayServersService } from "../gateway-servers/service.ts";
 import type { LedgerService } from "../ledger/service.ts";
-import { draftOf } from "./draft.ts";
+import { createArgumentSeal, draftOf } from "./draft.ts";
 import { createEndedCalls } from "./ended.ts";
 import { createExports, type Exports } from "./export.ts";
 import type { JudgingDeps } from "./judging.ts";
@@ -13,7 +13,7 @@ import { selectEnded } from "./store.ts";
 import type { GatewayDecisionsService } from "./types.ts";
 import { type DecisionView, decisionView } from "./wire.ts";
 
-export { draftOf } from "./draft.ts";
+export { type ArgumentSeal, createArgumentSeal, draftOf } from "./draft.ts";
 export * from "./types.ts";
 
 export interface DecisionsDeps {
@@ -57,7 +57,8 @@ export function createDecisionsService(platform: Platform, deps: DecisionsDeps):
   const ended = createEndedCalls(platform, ledger);
   const grantsOfServer: GrantsOfServers["idsOfServer"] = (serverId, most) =>
     grants.idsOfServer(serverId, most);
-  const judging = { ledger, policies, grants, grantsOfServer };
+  const argumentSeal = createArgumentSeal(platform.secrets);
+  const judging = { argumentSeal, ledger, policies, grants, grantsOfServer };
 
   const shown = async (decisions: readonly StoredDecision[]): Promise<DecisionView[]> => {
     const ids = [...new Set(decisions.map(({ grantId }) => grantId))];
@@ -77,7 +78,7 @@ export function createDecisionsService(platform: Platform, deps: DecisionsDeps):
     });
 
   return {
-    record: (decision) => ledger.record(draftOf(decision)),
+    record: (decision) => ledger.record(draftOf(decision, argumentSeal)),
     ended: (outcome) => ended.add(outcome),
     async list(organizationId, filter, before, limit) {
       const page = await readPage(newest(organizationId, filter, before), limit);

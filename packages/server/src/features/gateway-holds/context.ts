@@ -1,5 +1,6 @@
 import type { Platform } from "../../engines/platform.ts";
 import type { ApprovalsService } from "../approvals/service.ts";
+import type { ArgumentSeal } from "../gateway-decisions/service.ts";
 import type { GatewayQuotasService } from "../gateway-quotas/service.ts";
 import type { LedgerService } from "../ledger/service.ts";
 import type { HoldFacts } from "./state.ts";
@@ -17,6 +18,7 @@ export interface HoldsContext extends GatewayHoldsDeps {
   readonly platform: Platform;
   /** Calls this node runs, by hold, and since when (milliseconds since the epoch). */
   readonly running: Map<string, number>;
+  readonly argumentSeal: ArgumentSeal;
   judge: JudgeNow | null;
   count(event: string): void;
 }

@@ -26,7 +26,10 @@ export async function putIn(context: HoldsContext, call: HeldCall, nowMs: number
       // It ended between the two statements: this one has its turn.
       if (other === null || other.ended_at !== null) return null;
       await context.quotas.giveBackIn(tx, call.reservations);
-      context.ledger.append(tx, draftOf({ ...call.decision, approvalId: other.approval_id }));
+      context.ledger.append(
+        tx,
+        draftOf({ ...call.decision, approvalId: other.approval_id }, context.argumentSeal),
+      );
       return { approvalId: other.approval_id, expiresAt: other.expires_at };
     });
     if (held !== null) return held;
@@ -78,7 +81,7 @@ async function insert(
     nowMs,
   );
   await store.setApproval(tx, id, approvalId);
-  context.ledger.append(tx, draftOf({ ...call.decision, approvalId }));
+  context.ledger.append(tx, draftOf({ ...call.decision, approvalId }, context.argumentSeal));
   tx.beforeCommit(async () => context.count("held"));
   return { approvalId, expiresAt };
 }

@@ -1,5 +1,6 @@
 import type { Platform } from "../../engines/platform.ts";
 import { newToken } from "../../kernel/ids.ts";
+import { createArgumentSeal } from "../gateway-decisions/service.ts";
 import { callKeyOf } from "./call-key.ts";
 import { cancelAll } from "./cancel.ts";
 import { factsOf, type GatewayHoldsDeps, type HoldsContext } from "./context.ts";
@@ -29,6 +30,7 @@ export function createGatewayHoldsService(
   );
   const context: HoldsContext = {
     ...{ platform, ...deps, running: new Map(), judge: null },
+    argumentSeal: createArgumentSeal(platform.secrets),
     count: (event) => counter.inc({ event }),
   };
   deps.approvals.register(createCallHandler(context));
