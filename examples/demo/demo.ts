@@ -2,6 +2,7 @@ import { startAmbit } from "../../packages/server/src/ambit.ts";
 import { banner } from "../../packages/server/src/banner.ts";
 import { readConfig } from "../../packages/server/src/kernel/config.ts";
 import { runUntilSignal } from "../../packages/server/src/run.ts";
+import { FILE_SERVER } from "./gateway-scenes.ts";
 import { playMainJob } from "./main-job.ts";
 import { whatToTryNext } from "./next.ts";
 
@@ -12,7 +13,8 @@ import { whatToTryNext } from "./next.ts";
 const once = process.argv.includes("--once");
 
 await runUntilSignal(async () => {
-  const ambit = await startAmbit(readConfig(process.env));
+  const config = readConfig(process.env);
+  const ambit = await startAmbit({ ...config, stdioAllow: [...config.stdioAllow, FILE_SERVER] });
   process.stdout.write(banner(ambit, performance.now()));
   try {
     const played = await playMainJob(ambit, (line) => process.stdout.write(`${line}\n`));

@@ -5,11 +5,24 @@ import { call, type Print } from "./agent.ts";
 import { show } from "./checks.ts";
 import { asMember } from "./member.ts";
 
+/** What somebody would rather have written: a text of the export, and another in its place. */
+export interface Forgery {
+  readonly genuine: string;
+  readonly forged: string;
+  /** What that is, for the transcript. */
+  readonly told: string;
+}
+
 /**
  * Exports the ledger and verifies it as anybody could who has the public key and a checkpoint, without the server. Then
- * alters one byte of it, and has that found.
+ * alters one entry of it, and has that found.
  */
-export async function verifyLedger(ambit: Ambit, agent: Client, print: Print): Promise<boolean> {
+export async function verifyLedger(
+  ambit: Ambit,
+  agent: Client,
+  { genuine: before, forged: after, told }: Forgery,
+  print: Print,
+): Promise<boolean> {
   print("");
   const ask = (action: string, shown: string) => call(agent, print, "manage_ledger", { action }, shown);
   const { public_key } = await ask("key", "the public key");
@@ -18,12 +31,11 @@ export async function verifyLedger(ambit: Ambit, agent: Client, print: Print): P
   const verify = (text: string) =>
     verifyExport(text.trimEnd().split("\n"), String(public_key), { checkpoints: [String(note)] });
   const genuine = await verify(exported);
-  // What is altered is the amount that was refused: by one digit, wherever its entry tells of it.
-  const altered = exported.replace('"amount":2500', '"amount":9500');
+  const altered = exported.replace(before, after);
   const forged = await verify(altered);
   const problem = forged.problems[0]?.message ?? "nothing";
   return show(print, null, [
     [genuine.ok, `the export of ${genuine.size} entries is what was signed: ${genuine.proven} proven`],
-    [altered !== exported && !forged.ok, `with one digit altered it is not: ${problem}`],
+    [altered !== exported && !forged.ok, `with ${told} it is not: ${problem}`],
   ]);
 }

@@ -2,6 +2,7 @@ import type { Client } from "@modelcontextprotocol/client";
 import type { Ambit } from "../../packages/server/src/ambit.ts";
 import { playActors } from "./actors.ts";
 import { call, connectAgent, type Print } from "./agent.ts";
+import { playGateway } from "./gateway.ts";
 import { type Person, signUp } from "./people.ts";
 import { playSubstrate } from "./substrate.ts";
 import { type Watcher, watch } from "./watcher.ts";
@@ -22,11 +23,11 @@ const COLUMN = 17;
 /**
  * The main job: an agent builds a backend over MCP; two people, a guest and the agent watch one table;
  * rows are written, shared, handed over and deleted; the transcript shows who saw what. Then the agent deploys a chat
- * room and an agent with a pace, and people use them. At last it writes to the organisation's memory: a person says yes
- * and no, and the ledger of it is verified.
+ * room and an agent with a pace, and people use them. It writes to the organisation's memory: a person says yes and no,
+ * and the ledger of it is verified. At last it calls the tools of another MCP server, within what a policy allows.
  */
 export async function playMainJob(ambit: Ambit, print: Print): Promise<Played> {
-  const agent = await connectAgent(ambit);
+  const agent = await connectAgent(ambit.mcpUrl, String(ambit.credentials.agent_key));
   try {
     print("1. An agent builds a backend over MCP\n");
     const appId = await buildBackend(agent, print);
@@ -48,7 +49,9 @@ export async function playMainJob(ambit: Ambit, print: Print): Promise<Played> {
     const actedRight = await playActors({ apiUrl: ambit.apiUrl, agent, appId, ada, ben, print });
     print("\n5. The agent writes to the organisation's memory; a person decides; a ledger has all of it\n");
     const rememberedRight = await playSubstrate(ambit, agent, appId, print);
-    const asExpected = sawRight && actedRight && rememberedRight;
+    print("\n6. A policy stands between the agent and another MCP server; a person decides where it asks\n");
+    const judgedRight = await playGateway(ambit, agent, appId, print);
+    const asExpected = sawRight && actedRight && rememberedRight && judgedRight;
     print(asExpected ? "\n   Everything as expected." : "\n   NOT as expected: see the lines marked ✗.");
     return { appId, ada, asExpected };
   } finally {

@@ -20,6 +20,10 @@ What to try next (the server goes on; Ctrl-C ends it):
     curl -s ${apiUrl}/v1/ledger/export -H 'authorization: Bearer ${credentials.api_key}' > ledger.jsonl
     npx ambit ledger key > ledger.pub && npx ambit ledger verify ledger.jsonl --public-key ledger.pub
 
+  See what the gateway decided, and what policy it suggests for Ambit's own tools:
+    npx ambit gateway logs
+    npx ambit policy suggest --server ambit
+
   Let your own agent go on: paste the client configuration above into its settings.
   Every route: ${apiUrl}/openapi.json
 `;

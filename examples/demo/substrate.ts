@@ -35,6 +35,8 @@ interface Stage {
 
 const THRESHOLD = 1_000;
 const PERIOD = "Demo suppliers are paid weekly";
+/** The amount that is refused, altered by one digit wherever its entry tells of it. */
+const AMOUNT = { genuine: '"amount":2500', forged: '"amount":9500', told: "one digit altered" };
 
 /**
  * The agent writes to the memory over MCP: what needs nobody is done at once, what does not waits for a person, who
@@ -57,7 +59,7 @@ export async function playSubstrate(
     await setPrinciple(stage),
     await overThreshold(stage),
     await search(stage),
-    await verifyLedger(ambit, agent, print),
+    await verifyLedger(ambit, agent, AMOUNT, print),
   ];
   return parts.every(Boolean);
 }

@@ -30,7 +30,7 @@ export const TOPIC_NAMES = Object.keys(TOPICS) as [Topic, ...Topic[]];
 /** Features (the first part of an operation's name) and guides that belong to a topic of another name. */
 const MEMBERS: Partial<Record<Topic, readonly string[]>> = {
   overview: ["quickstart", "introduction", "concepts"],
-  mcp: ["docs", "gateway", "gateway-servers", "grants", "policies", "servers"],
+  mcp: ["docs", "gateway", "gateway-servers", "grants", "policies", "decisions", "servers"],
   rest: ["data", "rows"],
   auth: ["oauth", "users"],
   storage: ["kv"],
