@@ -6,7 +6,7 @@ import { type Api, apiAs } from "./api.ts";
 import { callTool, connectMcp } from "./mcp.ts";
 import { newDataDir, type Server, startServer } from "./server.ts";
 
-interface PostgresAddress {
+export interface PostgresAddress {
   readonly host: string;
   readonly port: number;
   readonly user: string;
@@ -28,11 +28,15 @@ export interface Nodes {
   close(): Promise<void>;
 }
 
-/** Starts them, with more in their environment if given; nothing is left when one does not start. */
+/**
+ * Starts them, with more in their environment if given; nothing is left when one does not start. `through` is where they
+ * themselves find the database, if that is another way than the suite's.
+ */
 export async function startNodes(
   postgres: PostgresAddress,
   count = 1,
   more: Record<string, string> = {},
+  through: PostgresAddress = postgres,
 ): Promise<Nodes> {
   const name = `suite_${randomBytes(6).toString("hex")}`;
   const admin = new pg.Client({ ...postgres, database: "postgres" });
@@ -41,7 +45,7 @@ export async function startNodes(
   const env = {
     ...more,
     AMBIT_MASTER_KEY: "ab".repeat(32),
-    DATABASE_URL: `postgres://${postgres.user}@localhost:${postgres.port}/${name}?host=${encodeURIComponent(postgres.host)}`,
+    DATABASE_URL: `postgres://${through.user}@localhost:${through.port}/${name}?host=${encodeURIComponent(through.host)}`,
   };
   const database = new pg.Pool({ ...postgres, database: name, max: 4 });
   database.on("error", () => {});

@@ -6,9 +6,9 @@ import { dirname, join } from "node:path";
 import { Client, type ClientOptions, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as OlderTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import { type Api, apiAs } from "./api.ts";
+import type { Api } from "./api.ts";
 import { must } from "./app.ts";
-import { type Server, startServer } from "./server.ts";
+import { type Nodes, type PostgresAddress, startNodes } from "./functions.ts";
 
 /** The version of the stateless era. */
 export const STATELESS = "2026-07-28";
@@ -16,24 +16,27 @@ export const STATELESS = "2026-07-28";
 /** Lets everything through. */
 export const ALLOW_ALL = { version: "1", default: "allow" } as const;
 
-/** An Ambit that may start Node programs as MCP servers and reach the named ports of this machine. */
-export interface Gateway {
-  readonly server: Server;
-  /** The person who owns the organisation. */
-  readonly owner: Api;
-}
+/** What lets Ambit start Node programs as MCP servers, and reach the named ports of this machine. */
+export const gatewayEnv = (ports: readonly number[] = []): Record<string, string> => ({
+  AMBIT_STDIO_ALLOW: process.execPath,
+  AMBIT_ALLOW_PRIVATE_FETCH: ports.map((port) => `127.0.0.1:${port}`).join(","),
+});
 
-/** Starts one; `ports` are those of 127.0.0.1 that its servers may be at. Further variables can be given. */
-export async function startGateway(
-  ports: readonly number[] = [],
-  env: Record<string, string> = {},
-  dataDir?: string,
-): Promise<Gateway> {
-  const reached = ports.map((port) => `127.0.0.1:${port}`).join(",");
-  const variables = { AMBIT_STDIO_ALLOW: process.execPath, AMBIT_ALLOW_PRIVATE_FETCH: reached, ...env };
-  const server = await startServer(variables, dataDir);
-  return { server, owner: apiAs(server.apiUrl, server.apiKey) };
-}
+/** Starts Ambit so, on a database of its own in the test's Postgres; `env` adds variables, `through` as in `startNodes`. */
+export const startGateway = (
+  postgres: PostgresAddress,
+  {
+    ports = [],
+    nodes = 1,
+    env = {},
+    through = postgres,
+  }: {
+    ports?: readonly number[];
+    nodes?: number;
+    env?: Record<string, string>;
+    through?: PostgresAddress;
+  } = {},
+): Promise<Nodes> => startNodes(postgres, nodes, { ...gatewayEnv(ports), ...env }, through);
 
 /** A port of 127.0.0.1 that nobody has at the moment. */
 export async function freePort(): Promise<number> {
@@ -135,4 +138,13 @@ export async function connectOlder(
   // The SDK's own types disagree under exactOptionalPropertyTypes.
   await client.connect(transport as unknown as Parameters<typeof client.connect>[0]);
   return client;
+}
+
+/** A person's yes to every tool of a server that is new or different; their names. */
+export async function approveTools(owner: Api, serverId: string): Promise<string[]> {
+  const path = `/v1/gateway/servers/${serverId}/tool-changes`;
+  const { changes } = must(await owner("GET", `${path}?limit=100`));
+  if (changes.length === 0) return [];
+  const tools = changes.map(({ tool, hash }: any) => ({ name: tool, hash }));
+  return must(await owner("POST", `${path}/approve`, { tools })).tools;
 }

@@ -1,36 +1,17 @@
 import { defineCommand } from "citty";
 import { bridge } from "./bridge.ts";
 import { findConnection, findUrl } from "./connection.ts";
+import { connectionArgs, json } from "./flags.ts";
+import { readText } from "./input.ts";
 import { limits } from "./limits.ts";
+import { guarded, print, printJson, tell } from "./output.ts";
 import { Problem, parse } from "./problem.ts";
 import { readiness, requireServer, withClient } from "./server.ts";
 
-/** Flags of every command that talks to a server. */
-export const connectionArgs = {
-  url: { type: "string", description: "MCP endpoint (AMBIT_MCP_URL)" },
-  key: { type: "string", description: "API key (AMBIT_API_KEY)" },
-  "data-dir": { type: "string", description: "Data directory of a server on this machine (AMBIT_DATA_DIR)" },
-  person: { type: "boolean", description: "Use the person's key of the data directory" },
-} as const;
-export const json = { type: "boolean", description: "Print one JSON value" } as const;
 const verbs = {
   type: "boolean",
   description: "One tool per operation instead of the manage_* tools",
 } as const;
-
-export const print = (text: string) => process.stdout.write(`${text}\n`);
-export const printJson = (value: unknown) => print(JSON.stringify(value, null, 2));
-
-/** Runs a command; a Problem becomes one line on standard error and this exit code. */
-export async function guarded(run: () => Promise<void>, exitCode = 1): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    process.stderr.write(`ambit: ${error.message}\n`);
-    process.exitCode = exitCode;
-  }
-}
 
 function faceOf(url: string, oneToolPerOperation: boolean | undefined): string {
   if (!oneToolPerOperation) return url;
@@ -47,7 +28,9 @@ export const mcp = defineCommand({
       const found = findConnection(args, process.env);
       const connection = { ...found, url: faceOf(found.url, args.verbs) };
       await requireServer(connection);
-      await bridge(connection, (line) => process.stderr.write(`ambit: ${line}\n`));
+      const stop = new AbortController();
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
+      await bridge(connection, (line) => tell(`ambit: ${line}`), stop.signal);
       // Nobody is left to answer; kept-alive connections need not be waited for.
       process.exit(0);
     }),
@@ -108,7 +91,7 @@ export const call = defineCommand({
   },
   run: ({ args }) =>
     guarded(async () => {
-      const text = args.arguments === "-" ? await readInput() : args.arguments;
+      const text = args.arguments === "-" ? await readText("-", limits.dataFileBytes) : args.arguments;
       const given = parse(text);
       if (typeof given !== "object" || given === null || Array.isArray(given)) {
         throw new Problem(`The arguments must be a JSON object, such as '{"action":"list"}'.`);
@@ -124,9 +107,3 @@ export const call = defineCommand({
       if (result.isError) process.exitCode = 1;
     }),
 });
-
-async function readInput(): Promise<string> {
-  let text = "";
-  for await (const chunk of process.stdin.setEncoding("utf8")) text += chunk;
-  return text;
-}

@@ -1,25 +1,15 @@
+import { requestApi } from "./api.ts";
 import type { Connection } from "./connection.ts";
 import { limits } from "./limits.ts";
-import { explain, explainAnswer, Problem, parse } from "./problem.ts";
+import { explainAnswer, Problem, parse } from "./problem.ts";
 
 /** Requests something of the ledger's API on the server of a connection. Throws Problem for anything but success. */
-export async function requestLedger(
-  { url, key }: Connection,
+export const requestLedger = (
+  connection: Connection,
   method: "GET" | "POST",
   what: string,
   signal: AbortSignal,
-): Promise<Response> {
-  const target = new URL(`/v1/ledger/${what}`, url).href;
-  let response: Response;
-  try {
-    const headers = { authorization: `Bearer ${key}` };
-    response = await fetch(target, { method, headers, redirect: "error", signal });
-  } catch (error) {
-    throw new Problem(explain(error, target));
-  }
-  if (!response.ok) throw new Problem(explainAnswer(response.status, await response.text()));
-  return response;
-}
+): Promise<Response> => requestApi(connection, method, `/v1/ledger/${what}`, { signal });
 
 /** The JSON object the ledger's API answers with, which has these texts. Throws Problem. */
 export async function callLedger<Name extends string>(

@@ -1,10 +1,10 @@
-import { parseArgs } from "node:util";
 import { defineCommand } from "citty";
-import { connectionArgs, guarded, json, print, printJson } from "./commands.ts";
 import { findConnection } from "./connection.ts";
+import { allOf, connectionArgs, json } from "./flags.ts";
 import { callLedger } from "./ledger-api.ts";
 import { exportLedger } from "./ledger-export.ts";
 import { verifyLedger } from "./ledger-verify.ts";
+import { guarded, print, printJson } from "./output.ts";
 import { Problem } from "./problem.ts";
 
 const NOT_AS_SIGNED = 1;
@@ -31,7 +31,7 @@ const verify = defineCommand({
       const verdict = await verifyLedger({
         file: args.file,
         publicKey: args["public-key"],
-        checkpoints: allOf(rawArgs, "checkpoint"),
+        checkpoints: allOf(rawArgs, "checkpoint", "the name of a file"),
       });
       if (args.json) printJson(verdict.report);
       else for (const line of verdict.lines) print(line);
@@ -81,18 +81,3 @@ export const ledger = defineCommand({
   meta: { name: "ledger", description: "Export and verify the ledger" },
   subCommands: { verify, export: exportCommand, checkpoint, key },
 });
-
-/** Every value of a flag that may be given several times, which citty leaves at the last one. */
-function allOf(rawArgs: string[], flag: string): string[] {
-  const { values } = parseArgs({
-    args: rawArgs,
-    options: { [flag]: { type: "string", multiple: true } },
-    strict: false,
-  });
-  const given = values[flag];
-  if (!Array.isArray(given)) return [];
-  return given.map((value) => {
-    if (typeof value === "string" && value !== "") return value;
-    throw new Problem(`--${flag} takes the name of a file.`);
-  });
-}

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { Connection } from "./connection.ts";
 import { limits } from "./limits.ts";
-import { explain, explainAnswer, Problem } from "./problem.ts";
+import { explain, explainAnswer, Problem, parse } from "./problem.ts";
 
 /** The version of this command line, from its package file. */
 export const VERSION: string = JSON.parse(
@@ -28,7 +28,10 @@ export async function withClient<T>(connection: Connection, use: (client: Client
   }
 }
 
-/** Throws Problem unless an MCP endpoint answers here and takes the key. */
+/**
+ * Throws Problem unless an MCP endpoint answers here and takes the key. A server of the era with sessions refuses the
+ * question, in JSON-RPC; it is there all the same.
+ */
 export async function requireServer({ url, key }: Connection): Promise<void> {
   const protocolVersion = "2026-07-28";
   const meta = {
@@ -47,8 +50,11 @@ export async function requireServer({ url, key }: Connection): Promise<void> {
     },
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "server/discover", params: { _meta: meta } }),
   });
-  if (!response.ok) throw new Problem(explainAnswer(response.status, await response.text()));
-  await response.body?.cancel();
+  if (response.ok) return void (await response.body?.cancel());
+  const text = await response.text();
+  const { jsonrpc } = (parse(text) ?? {}) as { jsonrpc?: unknown };
+  const isRefused = response.status === 401 || response.status === 403;
+  if (isRefused || jsonrpc !== "2.0") throw new Problem(explainAnswer(response.status, text));
 }
 
 /** What GET /health/ready of the server behind an MCP endpoint says. Throws Problem when nothing answers. */
