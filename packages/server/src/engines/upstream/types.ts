@@ -37,9 +37,15 @@ export interface UpstreamRequest {
   readonly sessionId: string | null;
   /** `mcp-protocol-version` and unknown `mcp-param-*`, in lower case. `Mcp-Method` and `Mcp-Name` are made from the message. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Aborting it cancels the request there (by closing the stream, or with notifications/cancelled). */
+  /**
+   * Aborting it cancels the request there (by closing the stream, or with notifications/cancelled); with `StreamLost` as the
+   * reason only the stream is closed, so that it can be taken up again.
+   */
   readonly signal: AbortSignal;
 }
+
+/** A client lost a stream that it may take up again: in a session that cancels nothing. */
+export class StreamLost extends Error {}
 
 /** What the server answered, before any message. */
 export interface UpstreamHead {

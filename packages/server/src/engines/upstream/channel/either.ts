@@ -16,6 +16,18 @@ export function createEither({ sessions, elder, speaksStateless }: EitherOptions
   /** The server has refused a session, and speaks the stateless era. */
   let onlyStateless = false;
 
+  const openHere = (request: UpstreamRequest, listener: UpstreamListener) => {
+    elder.send(request, {
+      onHead: (head) => listener.onHead(head),
+      onMessage: (message) => listener.onMessage(message),
+      onEnd: () => listener.onEnd(),
+      onFailure(failure) {
+        // Another server may answer there by now: the next one finds out anew.
+        onlyStateless = false;
+        listener.onFailure(failure);
+      },
+    });
+  };
   const initialize = (request: UpstreamRequest, listener: UpstreamListener) => {
     let head: UpstreamHead | null = null;
     let refusal: UpstreamMessage | null = null;
@@ -42,7 +54,7 @@ export function createEither({ sessions, elder, speaksStateless }: EitherOptions
         speaksStateless().then((speaks) => {
           if (!speaks) return giveUp();
           onlyStateless = true;
-          elder.send(request, listener);
+          openHere(request, listener);
         }, giveUp);
       },
       onFailure: (failure) => listener.onFailure(failure),
@@ -53,7 +65,8 @@ export function createEither({ sessions, elder, speaksStateless }: EitherOptions
     send(request, listener) {
       const { message, sessionId } = request;
       const opens = sessionId === null && message.method === "initialize";
-      if (elder.knows(sessionId) || (opens && onlyStateless)) elder.send(request, listener);
+      if (elder.knows(sessionId)) elder.send(request, listener);
+      else if (opens && onlyStateless) openHere(request, listener);
       else if (opens) initialize(request, listener);
       else sessions.send(request, listener);
     },
@@ -68,5 +81,6 @@ function isRefusal({ text, parsed }: UpstreamMessage): boolean {
   const message = parsed ?? parseMessage(text);
   if (message === null || kindOf(message) !== "answer") return false;
   const code = errorCodeOf(message);
-  return code === RPC.unsupportedVersion || code === RPC.methodNotFound;
+  // The last: no request of an older client has the headers that the newer era asks for.
+  return code === RPC.unsupportedVersion || code === RPC.methodNotFound || code === RPC.headerMismatch;
 }

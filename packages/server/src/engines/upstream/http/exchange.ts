@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { SseParser } from "../sse/parser.ts";
-import type { Message, UpstreamFailure, UpstreamListener } from "../types.ts";
+import { type Message, StreamLost, type UpstreamFailure, type UpstreamListener } from "../types.ts";
 import { type AnswerKind, kindOfAnswer } from "./answer.ts";
 import type { Asked } from "./asked.ts";
 import { CollectedBody } from "./collected-body.ts";
@@ -67,7 +67,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { reason } = this.#asked.signal;
     if (reason instanceof Error && reason.name === "TimeoutError") this.expire();
     else {
-      if (this.#sent && !this.#outlet.over) this.#asked.onCancelled();
+      const isCancelled = this.#sent && !this.#outlet.over && !(reason instanceof StreamLost);
+      if (isCancelled) this.#asked.onCancelled();
       this.stop(this.#lane.failures.cancelled(this.#sent));
     }
   };
@@ -178,7 +179,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #takeBody(): void {
     const status = this.#status ?? 200;
-    const read = this.#body?.read() ?? null;
+    const read = this.#lane.cleaned(this.#body?.read() ?? null);
     if (this.#kind === "refusal" && (read === null || !isRpcError(read))) {
       this.#conclude(this.#lane.failures.ofStatus(status));
     } else if (read === null) {
@@ -216,7 +217,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
         this.#asked.onOtherEvent(type, data.toString("utf8"));
         return;
       }
-      const read = readMessage(data);
+      const read = this.#lane.cleaned(readMessage(data));
       if (read === null) {
         this.#failAndCut(this.#lane.failures.body(this.#status ?? 200, "an event is no JSON object"));
         return;

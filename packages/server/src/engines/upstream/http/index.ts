@@ -1,8 +1,10 @@
 import { askThrough } from "../bridge/collect.ts";
-import { createBridge, type SessionTransport, type StatelessFace } from "../bridge/index.ts";
+import { createBridge, type Elder, type SessionTransport, type StatelessFace } from "../bridge/index.ts";
+import { createEither } from "../channel/either.ts";
 import { failureOf } from "../channel/session-table.ts";
 import { ownClientInfo } from "../channel/sessions.ts";
 import type { Message, Upstream, UpstreamListener, UpstreamRequest } from "../types.ts";
+import { createElderSessions } from "./elder.ts";
 import { createEraFinder, type EraFinder } from "./era.ts";
 import { Lane } from "./lane.ts";
 import { createOlder, isOlderSession, mayBeOlder, passing } from "./older.ts";
@@ -13,10 +15,13 @@ import { HttpTransport } from "./transport.ts";
 export type { HttpLimits } from "./limits.ts";
 export type { HttpTarget, HttpUpstreamOptions } from "./target.ts";
 
+const NEVER = new AbortController().signal;
+
 /**
  * A server behind a URL, whichever transport and era it speaks: Streamable HTTP in both eras, and the older HTTP+SSE,
  * which is tried when `initialize` is refused the way its servers do. Messages of the era the server speaks are sent as
- * they are; stateless ones for a server with sessions go over a bridge. Nothing is connected before the first message.
+ * they are; stateless ones for a server with sessions go over a bridge, and sessions in front of a server without them live
+ * here. Nothing is connected before the first message.
  */
 export function createHttpUpstream(target: HttpTarget, options: HttpUpstreamOptions): Upstream {
   return new HttpUpstream(target, options);
@@ -28,6 +33,9 @@ class HttpUpstream implements Upstream {
   readonly #older: Upstream;
   /** The server only knows the older transport. */
   #isOlder = false;
+  /** Sessions of older clients with a server that knows none. */
+  readonly #elder: Elder;
+  /** Sessions wherever they can be had. */
   readonly #sessions: SessionTransport;
   readonly #bridge: StatelessFace;
   readonly #era: EraFinder;
@@ -46,14 +54,19 @@ class HttpUpstream implements Upstream {
     this.#transport = new HttpTransport(this.#lane);
     this.#older = createOlder(this.#lane, (limit) => options.metrics?.limitsHit.inc({ limit }));
     this.#older.onToolsChanged(() => this.#tellToolsChanged());
-    this.#sessions = {
-      send: (request, listener) => this.#sendInSession(request, listener),
-      listen: (session, listener) => this.listen(session, listener),
-      endSession: (sessionId) => this.endSession(sessionId),
-    };
-    this.#bridge = createBridge(this.#sessions, { log, clientInfo });
-    this.#bridge.onToolsChanged(() => this.#tellToolsChanged());
     const send = this.#transport.send.bind(this.#transport);
+    this.#elder = createElderSessions({ send }, limits);
+    const sessions: SessionTransport = {
+      send: (request, listener) => this.#sendInSession(request, listener),
+      listen: (session, listener) => this.#over(session.sessionId).listen(session, listener),
+      endSession: (sessionId) => this.#over(sessionId).endSession(sessionId),
+    };
+    this.#sessions = createEither({
+      ...{ sessions, elder: this.#elder },
+      speaksStateless: async () => (await this.#era.find(NEVER)) === "stateless",
+    });
+    this.#bridge = createBridge(sessions, { log, clientInfo });
+    this.#bridge.onToolsChanged(() => this.#tellToolsChanged());
     this.#era = createEraFinder({
       send,
       clientInfo,
@@ -66,7 +79,7 @@ class HttpUpstream implements Upstream {
 
   send(request: UpstreamRequest, listener: UpstreamListener): void {
     if (request.era === "session") {
-      this.#sendInSession(request, listener);
+      this.#sessions.send(request, listener);
       return;
     }
     const era = this.#era.peek();
@@ -82,11 +95,11 @@ class HttpUpstream implements Upstream {
   }
 
   listen(session: Parameters<Upstream["listen"]>[0], listener: UpstreamListener): void {
-    (isOlderSession(session.sessionId) ? this.#older : this.#transport).listen(session, listener);
+    this.#sessions.listen(session, listener);
   }
 
   endSession(sessionId: string): Promise<void> {
-    return (isOlderSession(sessionId) ? this.#older : this.#transport).endSession(sessionId);
+    return this.#sessions.endSession(sessionId);
   }
 
   async ask(method: string, params: Message, signal: AbortSignal): Promise<unknown> {
@@ -107,10 +120,15 @@ class HttpUpstream implements Upstream {
 
   async close(): Promise<void> {
     this.#watch.stop();
+    this.#elder.close();
     // Ending sessions is courtesy: a server that doesn't answer keeps nobody waiting.
     const late = new Promise<void>((resolve) => setTimeout(resolve, this.#lane.limits.closeMs).unref());
     await Promise.race([Promise.all([this.#bridge.close(), this.#older.close()]), late]);
     await this.#lane.close();
+  }
+
+  #over(sessionId: string): SessionTransport {
+    return isOlderSession(sessionId) ? this.#older : this.#transport;
   }
 
   #sendInSession(request: UpstreamRequest, listener: UpstreamListener): void {

@@ -7,6 +7,8 @@ import type { Exchange } from "./exchange.ts";
 import { type Failures, failuresOf } from "./failures.ts";
 import { credentialHeaders } from "./headers.ts";
 import type { HttpLimits } from "./limits.ts";
+import type { ReadMessage } from "./message-text.ts";
+import { secretsOf, withoutSecrets } from "./secrets.ts";
 import type { HttpTarget, Via } from "./target.ts";
 
 /** What all exchanges with one server share: its connections, its credentials, and how it is. */
@@ -27,6 +29,7 @@ export class Lane {
   readonly #sweeper: NodeJS.Timeout;
   #flat: readonly string[] = [];
   #flatOf: object | null = null;
+  #secrets: readonly string[] = [];
   #renewing: Promise<boolean> | null = null;
   #reachable: boolean | null = null;
   #problem: string | null = null;
@@ -73,8 +76,14 @@ export class Lane {
     if (headers !== this.#flatOf) {
       this.#flat = credentialHeaders(headers);
       this.#flatOf = headers;
+      this.#secrets = secretsOf(headers);
     }
     return this.#flat;
+  }
+
+  /** A message of the server's without the credentials it was called with; null when that is no message. */
+  cleaned(read: ReadMessage | null): ReadMessage | null {
+    return read === null || this.#secrets.length === 0 ? read : withoutSecrets(read, this.#secrets);
   }
 
   /** Renews the credentials, once for all that were refused with the same ones. */

@@ -18,12 +18,18 @@ export const limits = {
   messageBytes: 10 * 1024 * 1024,
   /** The body of an answer that says no. */
   refusalBytes: 64 * 1024,
+  /** A credential of fewer characters is not looked for in answers. */
+  secretChars: 8,
   /** The head of an answer. */
   headBytes: 64 * 1024,
   /** Exchanges under way at once. */
   exchanges: 1_000,
   /** Sessions over the older transport: each has a stream of its own. */
   olderSessions: 200,
+  /** Sessions of older clients with a server that knows none: each is a little memory. */
+  elderSessions: 1_000,
+  /** How long nothing happens in one of those before it ends. */
+  elderIdleMs: 30 * 60_000,
   /** Ending a session. */
   endSessionMs: 5_000,
   /** How long a close waits for sessions to be ended in good order. */

@@ -268,7 +268,12 @@ describe("the older transport", () => {
     };
     const heard = await sent(at(), initialize);
     expect(heard.heads).toMatchObject([{ status: 404 }]);
-    expect(server.requests).toHaveLength(1);
+    expect(JSON.parse(heard.messages[0]!.text)).toMatchObject({ id: 0, error: { code: -32601 } });
+    // It is asked whether it only speaks the newer era, and says no.
+    expect(server.requests.map(({ method, body }) => [method, JSON.parse(body).method])).toEqual([
+      ["POST", "initialize"],
+      ["POST", "server/discover"],
+    ]);
   });
 
   it("tells the first refusal when it is not that either", async () => {
