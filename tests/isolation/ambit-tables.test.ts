@@ -53,6 +53,7 @@ it("this suite knows the tables: those of the substrate are among them", () => {
     ...["memory_records", "memory_versions", "memory_search", "substrate_actions", "substrate_settings"],
     ...["approvals", "ledger_entries", "ledger_openings", "ledger_leaves", "outbox", "outbox_targets"],
     ...["attention_rules", "substrate_snapshots", "substrate_tickets", "substrate_links", "api_keys"],
+    ...["gateway_servers", "gateway_policies", "gateway_grants", "gateway_holds"],
   ]) {
     expect(tables).toContain(name);
   }

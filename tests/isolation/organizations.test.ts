@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hiddenOf, Visitor } from "../../packages/server/src/doors/approve/testing/door.ts";
+import { pathOf as gatewayPathOf, type Ids, routesFor } from "../gateway/stand/routes.ts";
 import { pathOf, SHARED_ROUTES, SUBSTRATE_ROUTES } from "../keys/routes.ts";
 import { listening, openStream } from "../keys/stream.ts";
 import { ask, connectEra } from "../mcp/connect.ts";
@@ -49,6 +50,38 @@ describe("one organisation's substrate is nobody else's", () => {
           expect([name, id, path, codeOf(answer)]).toEqual([name, id, path, "RESOURCE_NOT_FOUND"]);
         }
       }
+    }
+    expect(await two.state()).toEqual(before);
+  });
+
+  it("behind the gateway, over HTTP: by any id, as anybody", async () => {
+    const { red, belongings } = two;
+    const ids = { ...belongings.ids, url: belongings.found.upstream.url } as unknown as Ids;
+    for (const { name, api } of callersOf(red)) {
+      for (const route of routesFor(ids)) {
+        // It would be a server of one's own.
+        if (route.action === "add_server") continue;
+        const path = gatewayPathOf(route, ids);
+        const answer = await api(route.method, path, route.body);
+        const text = JSON.stringify(answer.body) ?? "";
+        const what = [name, route.method, route.path];
+        expect([...what, SECRET.test(text)]).toEqual([...what, false]);
+        if (/\{|validate|simulate|replay/.test(route.path))
+          expect([...what, answer.status < 400]).toEqual([...what, false]);
+        else expect([...what, mentions(path, text, belongings.all)]).toEqual([...what, []]);
+      }
+    }
+    const { server_id, grant_id, decision_id } = belongings.ids;
+    const asked = [
+      `server_id=${server_id}`,
+      `grant_id=${grant_id}`,
+      `before=${decision_id}`,
+      "tool=azure_note",
+    ];
+    for (const path of asked.flatMap((query) => [`decisions?${query}`, `decisions/export?${query}`])) {
+      const { body } = await red.owner.api("GET", `/v1/gateway/${path}`);
+      const text = typeof body === "string" ? body : JSON.stringify(body);
+      expect([path, SECRET.test(text), mentions(path, text, belongings.all)]).toEqual([path, false, []]);
     }
     expect(await two.state()).toEqual(before);
   });

@@ -1,9 +1,15 @@
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { inject } from "vitest";
+import {
+  startMcpServer,
+  tool,
+} from "../../packages/server/src/features/gateway-servers/testing/mcp-server.ts";
 import type { Found } from "../mcp/step.ts";
+import type { Api } from "../support/api.ts";
 import { must } from "../support/app.ts";
 import { deployFunction, http, type Nodes, startNodes } from "../support/functions.ts";
+import { addGrant, connectClient } from "../support/gateway.ts";
 import { connectMcp } from "../support/mcp.ts";
 import {
   allPages,
@@ -62,18 +68,19 @@ export async function openTwoOrganizations(): Promise<TwoOrganizations> {
   });
   await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
   const host = `127.0.0.1:${(hook.address() as AddressInfo).port}`;
-  process.env.AMBIT_ALLOW_PRIVATE_FETCH = host;
-  const nodes = await startNodes(inject("postgres"));
+  const upstream = await startMcpServer(tool("azure_note", "Reads an azure note"));
+  const allowed = { AMBIT_ALLOW_PRIVATE_FETCH: `${host},${upstream.host}` };
+  const nodes = await startNodes(inject("postgres"), 1, allowed);
   const { server, owner } = nodes;
   const close = async () => {
     await nodes.close();
-    await closed(hook);
+    await Promise.all([closed(hook), upstream.close()]);
   };
   try {
     // Both are founded by one account: it is in both, and still a key of the one is none of the other.
     const red = await newStaffed(() => server.apiUrl, owner, "Red");
     const blue = await newStaffed(() => server.apiUrl, owner, "Blue");
-    const belongings = await furnish(blue, `http://${host}/hook`);
+    const belongings = await furnish(blue, `http://${host}/hook`, upstream.url);
     const agent = await connectMcp(server.mcpUrl, red.agents[0]!.key);
     await deployFunction(agent, red.appId, "ask", CODE, http("required"));
     await agent.close();
@@ -94,9 +101,36 @@ const closed = async (hook: HttpServer): Promise<void> => {
   await new Promise((resolve) => hook.close(resolve));
 };
 
+/** A server behind the gateway, a policy, a grant, and what was decided; the ids by the names of path parameters. */
+async function furnishGateway(api: Api, url: string): Promise<Record<string, string>> {
+  const server = {
+    name: "azure",
+    transport: "http",
+    url,
+    headers: { "x-key": "azure" },
+    capture_values: true,
+  };
+  const { server_id } = must(await api("POST", "/v1/gateway/servers", server));
+  const document = { version: "1", default: "deny", tools: { azure_note: {} } };
+  const grant = await addGrant(api, server_id, document);
+  must(await api("PATCH", `/v1/gateway/grants/${grant.grant_id}`, { label: "azure-laptop" }));
+  const client = await connectClient(grant, "stateless");
+  await client.callTool({ name: "azure_note", arguments: { id: "azure", azure: true } });
+  await client.close();
+  const { policies } = must(await api("GET", "/v1/gateway/policies"));
+  const { decisions } = must(await api("GET", `/v1/gateway/decisions?outcome=allow&tool=azure_note`));
+  const [{ decision_id }] = decisions;
+  return { server_id, grant_id: grant.grant_id, policy_id: policies[0].policy_id, decision_id };
+}
+
 /** One thing of each kind, each with the secret in it. */
-async function furnish({ owner, admin, agents, appId }: Staffed, webhook_url: string): Promise<Belongings> {
+async function furnish(
+  { owner, admin, agents, appId }: Staffed,
+  webhook_url: string,
+  upstreamUrl: string,
+): Promise<Belongings> {
   const api = owner.api;
+  const ofGateway = await furnishGateway(api, upstreamUrl);
   const target = { webhook_url, signing_secret: "an azure secret" };
   must(await api("PUT", `${SUBSTRATE}/outbox-targets/record_learning`, target));
   const person = {
@@ -149,7 +183,7 @@ async function furnish({ owner, admin, agents, appId }: Staffed, webhook_url: st
   const ids = {
     ...{ action_id: held.action_id, approval_id: held.approval_id, conflict_id: conflicts[0].id, rule_id },
     ...{ entity_id: ada, artifact_id, record_id: decision_id, principle_id: records.principle },
-    ...{ outbox_id: outbox[0].id, id: entries[0].entry.id },
+    ...{ outbox_id: outbox[0].id, id: entries[0].entry.id, ...ofGateway },
   };
   const found: Found = {
     ...{
@@ -165,6 +199,9 @@ async function furnish({ owner, admin, agents, appId }: Staffed, webhook_url: st
     ...{ artifactId: artifact_id, principleId: records.principle, looked: held.approval_id },
     ...{ wanted: held.approval_id, refused: held.approval_id, ruleId: rule_id, outboxId: ids.outbox_id },
     ...{ entryId: ids.id, treeSize: 0, conflicted: held.action_id },
+    ...{ serverId: ofGateway.server_id, oauthServerId: ofGateway.server_id, confirmation: "none" },
+    ...{ policyId: ofGateway.policy_id, grantId: ofGateway.grant_id, upstream: { url: upstreamUrl } },
+    change: { name: "note", hash: "0".repeat(64) },
   };
   return { records, ids, found, all: [...Object.values(records), ...Object.values(ids), learnt.action_id] };
 }
@@ -193,6 +230,18 @@ async function stateOf({ owner, organizationId, appId }: Staffed): Promise<unkno
       .filter(({ entry }: any) => !entry.kind.startsWith("outbox.") && entry.data.success !== false)
       .map(({ entry, openings }: any) => [entry.id, openings]),
     keys.map(({ last_used_at: _used, ...key }: any) => key),
+    await ofGateway(read),
+  ];
+}
+
+/** Servers, policies, grants and decisions, as far as nobody has to change them for them to be others. */
+async function ofGateway(read: (path: string) => Promise<any>): Promise<unknown> {
+  const { grants } = await read("/v1/gateway/grants");
+  return [
+    await read("/v1/gateway/servers"),
+    await read("/v1/gateway/policies"),
+    grants.map(({ last_used_at: _used, ...grant }: any) => grant),
+    (await read("/v1/gateway/decisions")).decisions.map(({ decision_id }: any) => decision_id),
   ];
 }
 

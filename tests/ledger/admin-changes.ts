@@ -13,9 +13,11 @@ export interface AdminChange {
   run(): Answer;
   /** Null: it succeeds. */
   readonly code: string | null;
+  /** The kind of an entry that comes with it, in the transaction of the change itself. */
+  readonly with?: string;
 }
 
-const change = (
+export const change = (
   by: Actor,
   name: string,
   resourceType: string,

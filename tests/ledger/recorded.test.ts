@@ -21,6 +21,8 @@ const WITHOUT: Record<string, string> = {
   "approvals.reject": "has entries of its own",
   "substrate_stream.ws_ticket": "opens a stream for reading, once",
   "durable_objects.create_ticket": "opens a socket, once; what its holder may do is decided there",
+  "gateway.oauth_callback":
+    "keeps for the member who began what a browser was sent back with; finishing is recorded",
   "auth.oauth_begin": "sends a browser elsewhere; coming back is recorded",
 };
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { must, newApp } from "../support/app.ts";
 import { discard, type Server, startServer } from "../support/server.ts";
 import { type AdminChange, appChanges, organizationChanges } from "./admin-changes.ts";
+import { gatewayChanges } from "./gateway-changes.ts";
 import { type Actor, invite, type People } from "./people.ts";
 import { newSecrets } from "./secrets.ts";
 import { connectAs, exportOf, propose, proposed } from "./stand.ts";
@@ -49,7 +50,8 @@ async function news(): Promise<Entry[]> {
 }
 
 describe("changes by admins", () => {
-  const check = async ({ name, by, resourceType, code, run }: AdminChange, app: string | null) => {
+  const check = async (change: AdminChange, app: string | null) => {
+    const { name, by, resourceType, code, run } = change;
     const answer = await run();
     expect([name, answer.status < 300, answer.body?.error?.code ?? null]).toEqual([
       name,
@@ -57,7 +59,11 @@ describe("changes by admins", () => {
       code,
     ]);
     const { type, id } = by.actor;
+    const { organization } = people;
     expect(await news()).toMatchObject([
+      ...(change.with === undefined
+        ? []
+        : [{ kind: change.with, org: organization.id, actor: { type, id } }]),
       {
         ...{ kind: `audit.${name}`, org: people.organization.id, app },
         actor: { type, id },
@@ -70,6 +76,11 @@ describe("changes by admins", () => {
   it("of keys, members and settings leave one entry each, refused ones too, and say who tried", async () => {
     await news();
     for (const change of organizationChanges(people, secrets, webhookUrl)) await check(change, null);
+  });
+
+  it("of the gateway: servers, policies and grants do so, too", async () => {
+    await news();
+    for (const change of gatewayChanges(people, secrets, webhookUrl)) await check(change, null);
   });
 
   it("of an app do so with the app's id", async () => {
@@ -282,7 +293,7 @@ describe("what people wrote", () => {
     // Payloads and reasons can be opened; what opens doors is not even sealed.
     for (const name of ["title", "why", "member", "notified", "sql"])
       expect([name, sealed.some((secret) => secret.startsWith(`zq${name}`))]).toEqual([name, true]);
-    const doors = /^bb_|^zq(env|refusedenv|signing|oauth)/;
+    const doors = /^bb_|^amb_gr_|^zq(env|refusedenv|signing|oauth|gatewayheader)/;
     expect(secrets.all.filter((secret) => doors.test(secret)).length).toBeGreaterThan(5);
     expect(sealed.filter((secret) => doors.test(secret))).toEqual([]);
     expect(secrets.all.filter((secret) => server.output().includes(secret))).toEqual([]);

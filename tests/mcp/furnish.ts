@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Client } from "@modelcontextprotocol/client";
+import { startAuthority } from "../../packages/server/src/features/gateway-credentials/testing/authority.ts";
+import { startMcpServer } from "../../packages/server/src/features/gateway-servers/testing/mcp-server.ts";
 import { type Api, apiAs, signUp } from "../support/api.ts";
 import { must, newApp } from "../support/app.ts";
 import { discard, type Server, startServer } from "../support/server.ts";
@@ -14,9 +16,11 @@ const NOTHING = {
   ...{ userId: "", organizationId: "", accountId: "00000000-0000-4000-8000-000000000001", archive: {} },
   ...{ principleAction: "act_0", unwanted: "act_0", conflictId: "con_0", spare: "ent_0" },
   ...{ wanted: "apr_0", refused: "apr_0", ruleId: "rule_0", outboxId: "ob_0" },
+  ...{ serverId: "none", oauthServerId: "none", confirmation: "none", change: { name: "none", hash: "" } },
+  ...{ policyId: "00000000-0000-4000-8000-000000000002", grantId: `gra_${"0".repeat(26)}`, token: "none" },
 };
 
-/** An Ambit for the steps to run on, and a webhook it may call. */
+/** An Ambit for the steps to run on, a webhook it may call, and an MCP server it may reach. */
 export interface Stage {
   readonly server: Server;
   readonly owner: Api;
@@ -36,12 +40,15 @@ export async function openStage(): Promise<Stage> {
   const hook = createServer((_request, response) => response.writeHead(500).end());
   await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
   const host = `127.0.0.1:${(hook.address() as AddressInfo).port}`;
-  const server = await startServer({ AMBIT_ALLOW_PRIVATE_FETCH: host });
+  const [upstream, authority] = await Promise.all([startMcpServer(), startAuthority()]);
+  const allowed = [host, upstream.host, `127.0.0.1:${authority.port}`].join(",");
+  const server = await startServer({ AMBIT_ALLOW_PRIVATE_FETCH: allowed });
   const owner = apiAs(server.apiUrl, server.apiKey);
   const freshApp = async (): Promise<Found> => {
     const appId = await newApp(owner);
     await signUp(server.apiUrl, appId, "ada");
-    return { ...NOTHING, appId, hookUrl: `http://${host}/hook`, run: `r${randomBytes(5).toString("hex")}` };
+    const run = `r${randomBytes(5).toString("hex")}`;
+    return { ...NOTHING, appId, hookUrl: `http://${host}/hook`, run, upstream, authority };
   };
   return {
     server,
@@ -63,14 +70,40 @@ export async function openStage(): Promise<Stage> {
     },
     async close() {
       await discard(server);
+      await Promise.all([upstream.close(), authority.stop()]);
       hook.closeAllConnections();
       await new Promise((resolve) => hook.close(resolve));
     },
   };
 }
 
+/** What a change of the gateway would show in. */
+async function ofGateway(owner: Api, { serverId }: Found): Promise<unknown> {
+  const read = async (path: string) => must(await owner("GET", `/v1/gateway/${path}`));
+  const { servers } = await read("servers");
+  const { grants } = await read("grants?limit=100");
+  const { decisions } = await read("decisions?limit=100");
+  return [
+    // What is found new at other servers is found by and by.
+    servers.map(({ tools_to_review, ...server }: any) => [
+      server,
+      server.server_id === serverId && tools_to_review,
+    ]),
+    await read(`servers/${serverId}/tool-changes`),
+    await Promise.all(
+      servers
+        .filter(({ transport }: any) => transport === "http")
+        .map(({ server_id }: any) => read(`servers/${server_id}/oauth`)),
+    ),
+    await read("policies?limit=100"),
+    grants.map(({ last_used_at: _used, ...grant }: any) => grant),
+    decisions.map(({ decision_id }: any) => decision_id),
+  ];
+}
+
 /** What a change through any tool would show in. */
-export async function snapshot(owner: Api, appId: string): Promise<unknown> {
+export async function snapshot(owner: Api, found: Found): Promise<unknown> {
+  const { appId } = found;
   const ofApp = [
     "config",
     "env",
@@ -106,5 +139,6 @@ export async function snapshot(owner: Api, appId: string): Promise<unknown> {
     keys.map(({ last_used_at: _used, ...key }: any) => key),
     (await read("/v1/organizations")).organizations,
     (await read("/apps")).apps.length,
+    await ofGateway(owner, found),
   ];
 }

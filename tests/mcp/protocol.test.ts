@@ -339,7 +339,7 @@ describe("over standard input and output", () => {
     });
     const ended = new Promise((resolve) => child.on("exit", resolve));
     child.stdin.write(
-      `${JSON.stringify(hello("2025-06-18"))}\nnot JSON\n${JSON.stringify(legacy("tools/list"))}\n`,
+      `${JSON.stringify(hello("2025-06-18"))}\nnot JSON\n${JSON.stringify({ ...legacy("tools/list"), id: "b" })}\n`,
     );
     const deadline = Date.now() + 10_000;
     while (output.split("\n").length < 3 && Date.now() < deadline)

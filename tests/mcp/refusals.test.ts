@@ -19,7 +19,7 @@ describe("what a key may not do, no tool does", () => {
     found.keyId = must(await stage.owner("POST", "/api-keys", { name: "victim" })).id;
     const { key } = must(await stage.owner("POST", "/api-keys", { ...widest, read_only: true }));
     const [single, joined] = [await stage.verbs(key), await stage.merged(key)];
-    const before = await snapshot(stage.owner, found.appId);
+    const before = await snapshot(stage.owner, found);
     const refusedReads = new Set<string>();
     for (const each of STEPS) {
       for (const [client, name, args] of [
@@ -36,27 +36,31 @@ describe("what a key may not do, no tool does", () => {
         }
       }
     }
-    // Users, codes and where webhooks go are for those who may change them; a preview is part of a change.
+    // Users, codes and where webhooks go are for those who may change them, and so are credentials; a preview is part of a
+    // change, and so is what a policy would have decided.
     expect([...refusedReads].sort()).toEqual([
       "approvals_get_settings",
       "attention_rules_preview",
       "auth_list_users",
+      "gateway_get_connection",
+      "gateway_replay",
+      "gateway_simulate",
       "mail_organization_outbox",
       "mail_read_outbox",
       "outbox_list_targets",
       "schema_dry_run",
       "substrate_preview",
     ]);
-    expect(await snapshot(stage.owner, found.appId)).toEqual(before);
+    expect(await snapshot(stage.owner, found)).toEqual(before);
     await Promise.all([person, single, joined].map((client) => client.close()));
   });
 
   it("what is called read-only changes nothing, even for an owner", async () => {
     const person = await stage.verbs(stage.server.apiKey);
     const found = await stage.furnished(person);
-    const before = await snapshot(stage.owner, found.appId);
+    const before = await snapshot(stage.owner, found);
     for (const each of STEPS.filter(({ reads }) => reads)) await run(person, each.verb, argsOf(each, found));
-    expect(await snapshot(stage.owner, found.appId)).toEqual(before);
+    expect(await snapshot(stage.owner, found)).toEqual(before);
     await person.close();
   });
 

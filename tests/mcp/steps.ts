@@ -1,6 +1,7 @@
 import type { Step } from "./step.ts";
 import { appSteps, lastSteps } from "./steps/apps.ts";
 import { codeSteps } from "./steps/code.ts";
+import { gatewaySteps } from "./steps/gateway.ts";
 import { approvalSteps, outboxSteps, ruleSteps } from "./steps/inbox.ts";
 import { ledgerSteps, linkSteps } from "./steps/ledger.ts";
 import { memorySteps } from "./steps/memory.ts";
@@ -19,5 +20,6 @@ export const STEPS: readonly Step[] = [
   ...ruleSteps,
   ...outboxSteps,
   ...ledgerSteps,
+  ...gatewaySteps,
   ...lastSteps,
 ];

@@ -1,11 +1,12 @@
 import { ranByStatus } from "../../engines/upstream/ran.ts";
-import type {
-  Era,
-  Message,
-  UpstreamFailure,
-  UpstreamHead,
-  UpstreamListener,
-  UpstreamMessage,
+import {
+  type Era,
+  type Message,
+  StreamLost,
+  type UpstreamFailure,
+  type UpstreamHead,
+  type UpstreamListener,
+  type UpstreamMessage,
 } from "../../engines/upstream/types.ts";
 import type { Admission, CallUnderWay } from "../../features/gateway/service.ts";
 import type { AmbitError } from "../../kernel/errors.ts";
@@ -69,6 +70,8 @@ export class Exchange implements UpstreamListener, UnderWay {
   /** The answer is there, or what stands for it: nothing that comes later counts. */
   #answered = false;
   #upstreamOver = false;
+  /** The client knows an event of the stream, by which it can ask for the rest. */
+  #canBeTakenUp = false;
   #ended = false;
   /** Since when only the upstream is waited for. */
   #idleSinceMs: number | null = null;
@@ -224,7 +227,9 @@ export class Exchange implements UpstreamListener, UnderWay {
 
   #pass(text: string, message: UpstreamMessage): Promise<void> | undefined {
     this.#reply.begin(this.#openedSession());
-    return this.#reply.pass(text, this.#eventId(message));
+    const eventId = this.#eventId(message);
+    if (eventId !== null) this.#canBeTakenUp = true;
+    return this.#reply.pass(text, eventId);
   }
 
   /** The header that tells the client of the session which its `initialize` has opened. */
@@ -292,7 +297,8 @@ export class Exchange implements UpstreamListener, UnderWay {
   }
 
   #onReplyClosed(gone: boolean): void {
-    if (gone && !this.#what.call.keepsResult) this.#abort.abort();
+    if (gone && !this.#what.call.keepsResult)
+      this.#abort.abort(this.#canBeTakenUp ? new StreamLost() : undefined);
     this.#check();
   }
 

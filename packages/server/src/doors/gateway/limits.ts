@@ -42,8 +42,4 @@ export const limits = {
   toolsKnownMs: 5_000,
   /** Servers of which that is kept in memory. */
   knownServers: 2_000,
-  /** Levels of a tool's schema that are looked at for parameters which headers repeat. */
-  schemaLevels: 16,
-  /** Properties of a tool's schema that are looked at for the same. */
-  schemaProperties: 2_000,
 } as const;

@@ -7,7 +7,7 @@ import { Secrets } from "../../kernel/secrets.ts";
 import { endOfAnswer, failureStatus, failureText, passedStatus } from "./answer.ts";
 import { ClientIds } from "./ids.ts";
 import { checkList } from "./lists.ts";
-import { paramHeaderProblem, repeatedArguments } from "./param-headers.ts";
+import { paramHeaderProblem, repeatedByTool } from "./param-headers.ts";
 import { eventText } from "./sse.ts";
 import { BUILTIN_ID, SERVER_ID } from "./testing/stand.ts";
 import { TestGateway } from "./testing/test-gateway.ts";
@@ -201,7 +201,7 @@ describe("headers that repeat arguments", () => {
       },
     },
   };
-  const repeated = repeatedArguments(tool);
+  const repeated = repeatedByTool([tool]).get(tool.name)!;
   const problem = (args: object, headers: Record<string, string>) =>
     paramHeaderProblem(repeated, args as never, headers);
 

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { LRUCache } from "lru-cache";
+import type { RepeatedArgument } from "../../engines/upstream/param-headers.ts";
 import type { GatewayServer } from "../../features/gateway-servers/service.ts";
 import { limits } from "./limits.ts";
-import { paramHeaderProblem, type RepeatedArgument, repeatedByTool } from "./param-headers.ts";
+import { paramHeaderProblem, repeatedByTool } from "./param-headers.ts";
 import type { ToolCall } from "./tool-call.ts";
 import type { GatewayDoorDeps } from "./types.ts";
 

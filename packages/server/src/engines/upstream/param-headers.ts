@@ -8,9 +8,8 @@ export interface RepeatedArgument {
   readonly numeric: boolean;
 }
 
-/** How much of a tool's schema is looked at: levels, and properties. */
-const LEVELS = 16;
-const PROPERTIES = 2_000;
+/** How much of a tool's schema is looked at. */
+const limits = { schemaLevels: 16, schemaProperties: 2_000 } as const;
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const TYPES: ReadonlySet<unknown> = new Set(["string", "integer", "number", "boolean"]);
@@ -27,10 +26,10 @@ export function repeatedArguments(inputSchema: unknown): readonly RepeatedArgume
       const numeric = schema.type === "integer" || schema.type === "number";
       found.push({ header: `mcp-param-${name.toLowerCase()}`, path, numeric });
     }
-    if (path.length >= LEVELS) return;
+    if (path.length >= limits.schemaLevels) return;
     for (const [key, child] of Object.entries(asObject(schema.properties) ?? {})) {
       looked += 1;
-      if (looked > PROPERTIES) return;
+      if (looked > limits.schemaProperties) return;
       visit(child, [...path, key]);
     }
   };

@@ -244,8 +244,14 @@ describe("the built-in server", () => {
     expect((await caller.call<{ servers: object[] }>("gateway.list_servers")).servers).toHaveLength(2);
     const verbs = await node.service.named(organizationId, "ambit-verbs");
     expect(verbs).toMatchObject({ id: builtinIdOf(organizationId, "verbs"), face: "verbs" });
-    expect(await node.service.tools(verbs)).not.toEqual(await node.service.tools(await node.service.builtin(organizationId)));
-    const taken = caller.call("gateway.add_server", { name: "ambit-verbs", transport: "http", url: upstream.url });
+    expect(await node.service.tools(verbs)).not.toEqual(
+      await node.service.tools(await node.service.builtin(organizationId)),
+    );
+    const taken = caller.call("gateway.add_server", {
+      name: "ambit-verbs",
+      transport: "http",
+      url: upstream.url,
+    });
     await expect(taken).rejects.toMatchObject({ code: "RESOURCE_ALREADY_EXISTS" });
     await expect(node.service.builtin(newUuid())).rejects.toMatchObject({ code: "RESOURCE_NOT_FOUND" });
   });

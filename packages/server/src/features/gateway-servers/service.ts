@@ -1,5 +1,6 @@
 import type { ToolDefinition } from "@ambit/policy";
 import type { Platform } from "../../engines/platform.ts";
+import { endLeftoverPrograms } from "../../engines/upstream/stdio/index.ts";
 import { createAddressCheck } from "../../kernel/guarded-fetch.ts";
 import type { LedgerService } from "../ledger/service.ts";
 import { createBackground } from "./background.ts";
@@ -39,6 +40,7 @@ export interface GatewayServers extends GatewayServersService {
   readonly approve: ToolPins["approve"];
   /** Tools that wait for a review, by name, after a name. */
   changes(entry: Entry, after: string | null, limit: number): Promise<ChangeRow[]>;
+  /** Also ends, soon after, what an Ambit that was killed left running. */
   start(): void;
   stop(): Promise<void>;
 }
@@ -58,6 +60,14 @@ export function createGatewayServersService(platform: Platform, deps: GatewaySer
   const looks = createLooks(platform, { upstreams, pins });
   const background = createBackground(log, { registry, upstreams, looks });
   const states = createToolStates(platform, { registry, looks, pins, builtinTools });
+  let clearing: NodeJS.Immediate | undefined;
+  const clearLeftovers = () => {
+    try {
+      endLeftoverPrograms(config.dataDir, log);
+    } catch (error) {
+      log.error({ err: error }, "what an earlier Ambit may have left running could not be looked for");
+    }
+  };
   registry.onDeleted((serverId) => {
     looks.forget(serverId);
     pins.memory.forget(serverId);
@@ -76,8 +86,13 @@ export function createGatewayServersService(platform: Platform, deps: GatewaySer
     changes: (entry, after, limit) => selectChanges(database, entry.row.id, after, limit),
     onChanged: (listener) => registry.onChanged((serverId) => listener(serverId)),
     onDeleted: (listener) => registry.onDeleted(listener),
-    start: () => background.start(),
+    start() {
+      background.start();
+      // Looking through the processes takes a while, and nobody waits for it.
+      clearing = setImmediate(clearLeftovers);
+    },
     async stop() {
+      clearImmediate(clearing);
       await Promise.all([background.stop(), looks.stop()]);
       await upstreams.stop();
     },

@@ -18,7 +18,7 @@ export const ledgerTools: ToolInfo[] = [
     name: "manage_ledger",
     title: "Read and verify the ledger",
     description:
-      "The ledger has one entry for everything that must be answered for: actions on the substrate, approvals, changes by admins. Entries are never changed or removed; they are the leaves of a Merkle tree whose root the server signs. Actions: list and get read your organisation's entries, newest first; prove_inclusion shows that an entry is in the signed tree; key, checkpoint, list_checkpoints and prove_consistency give what is needed to verify it elsewhere.",
+      "The ledger has one entry for everything that must be answered for: actions on the substrate, approvals, the gateway's decisions, changes by admins. Entries are never changed or removed; they are the leaves of a Merkle tree whose root the server signs. Actions: list and get read your organisation's entries, newest first; prove_inclusion shows that an entry is in the signed tree; key, checkpoint, list_checkpoints and prove_consistency give what is needed to verify it elsewhere.",
   },
 ];
 

@@ -8,7 +8,7 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
 } from "@modelcontextprotocol/server";
 
-/** A real MCP server on loopback whose tools change as a test wants. */
+/** A real MCP server on loopback whose tools change as a test wants; each answers with what it was called with. */
 export interface TestMcpServer {
   readonly url: string;
   /** As in AMBIT_ALLOW_PRIVATE_FETCH. */
@@ -50,6 +50,9 @@ export async function startMcpServer(...tools: unknown[]): Promise<TestMcpServer
       const next = page + 1 < made.pages.length ? { nextCursor: String(page + 1) } : {};
       return { tools: made.pages[page], ...next } as unknown as ListToolsResult;
     });
+    server.setRequestHandler("tools/call", async ({ params }) => ({
+      content: [{ type: "text", text: `${params.name} ${JSON.stringify(params.arguments ?? {})}` }],
+    }));
     return server;
   });
   const serve = toNodeHandler(handler);

@@ -69,7 +69,11 @@ export async function openStand(): Promise<Stand> {
         config: { ...test.platform.config, dataDir, ...config },
       };
       const ledger = createLedger({ ...platform, metrics: new Metrics() }).service;
-      const service = createGatewayServersService(platform, { ledger, builtinTools: (face) => (face === "merged" ? BUILTIN : []), ...deps });
+      const service = createGatewayServersService(platform, {
+        ledger,
+        builtinTools: (face) => (face === "merged" ? BUILTIN : []),
+        ...deps,
+      });
       nodes.push(service);
       const operations = [...serverOperations(platform, service), ...toolOperations(service)];
       return { service, metrics, caller: (organizationId) => callerOf(operations, { organizationId }) };
