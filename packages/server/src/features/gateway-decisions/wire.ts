@@ -12,7 +12,10 @@ export const msOf = (iso: string): number =>
 
 export const serverRef = z
   .string()
-  .regex(/^(ambit|ambit-verbs|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/, "must be a server's UUID, ambit or ambit-verbs")
+  .regex(
+    /^(ambit|ambit-verbs|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,
+    "must be a server's UUID, ambit or ambit-verbs",
+  )
   .describe("The server: its UUID, or ambit or ambit-verbs for Ambit's own tools");
 const id = z.string().min(1).max(limits.idChars);
 
