@@ -1,5 +1,6 @@
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { Platform } from "../../engines/platform.ts";
+import { createExportStreams } from "../../kernel/export-streams.ts";
 import { decisionErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 
@@ -14,43 +15,12 @@ export interface Exports {
 
 /** `stallMs`: how long a reader may take for one piece. */
 export function createExports(platform: Platform, stallMs: number = limits.exportStallMs): Exports {
-  const { metrics, log } = platform;
-  let underWay = 0;
-  const busy = () => {
-    metrics.limitsHit.inc({ limit: "gateway_exports" });
-    return decisionErrors.GATEWAY_EXPORT_BUSY({ headers: { "Retry-After": "30" } });
-  };
-  async function* pieces(parts: AsyncIterable<readonly object[]>, giveUp: (limit: string) => void) {
-    if (underWay >= limits.exportsAtOnce) throw busy();
-    underWay += 1;
-    const total = setTimeout(giveUp, limits.exportTotalMs, "gateway_export_total").unref();
-    let stalled: NodeJS.Timeout | undefined;
-    try {
-      for await (const piece of textOf(parts)) {
-        stalled = setTimeout(giveUp, stallMs, "gateway_export_stall").unref();
-        yield piece;
-        clearTimeout(stalled);
-      }
-    } finally {
-      clearTimeout(total);
-      clearTimeout(stalled);
-      underWay -= 1;
-    }
-  }
-  return {
-    stream(parts) {
-      if (underWay >= limits.exportsAtOnce) throw busy();
-      const giveUp = (limit: string) => {
-        metrics.limitsHit.inc({ limit });
-        body.destroy(new Error(`given up: ${limit}`));
-      };
-      const body: Readable = Readable.from(pieces(parts, giveUp), {
-        ...{ objectMode: false, highWaterMark: limits.exportChunkChars },
-      });
-      body.once("error", (error) => log.warn({ err: error }, "an export of decisions broke off"));
-      return body;
-    },
-  };
+  const open = createExportStreams(platform, {
+    ...{ name: "gateway_export", atOnce: limits.exportsAtOnce, totalMs: limits.exportTotalMs, stallMs },
+    chunkChars: limits.exportChunkChars,
+    busy: () => decisionErrors.GATEWAY_EXPORT_BUSY({ headers: { "Retry-After": "30" } }),
+  });
+  return { stream: (parts) => open(() => textOf(parts)) };
 }
 
 /** The lines, in pieces of about `limits.exportChunkChars`. */

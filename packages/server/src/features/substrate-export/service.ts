@@ -1,7 +1,8 @@
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import pg from "pg";
 import type { Platform } from "../../engines/platform.ts";
 import { VERSION } from "../../kernel/config.ts";
+import { createExportStreams } from "../../kernel/export-streams.ts";
 import { exportErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { exportLines, inChunks } from "./lines.ts";
@@ -21,45 +22,13 @@ export function createSubstrateExportService(
   platform: Platform,
   stallMs: number = limits.stallMs,
 ): SubstrateExportService {
-  const { metrics, log } = platform;
-  let underWay = 0;
-  const busy = () => {
-    metrics.limitsHit.inc({ limit: "substrate_exports" });
-    return exportErrors.EXPORT_BUSY({ headers: { "Retry-After": "30" } });
-  };
-
-  /** Nothing is held before the first piece is asked for: a stream nobody reads costs nothing. */
-  async function* pieces(organizationId: string, giveUp: (limit: string) => void): AsyncGenerator<string> {
-    if (underWay >= limits.atOnce) throw busy();
-    underWay += 1;
-    const total = setTimeout(giveUp, limits.totalMs, "substrate_export_total").unref();
-    let stalled: NodeJS.Timeout | undefined;
-    try {
-      for await (const piece of inChunks(linesOf(platform, organizationId), limits.chunkChars)) {
-        stalled = setTimeout(giveUp, stallMs, "substrate_export_stall").unref();
-        yield piece;
-        clearTimeout(stalled);
-      }
-    } finally {
-      clearTimeout(total);
-      clearTimeout(stalled);
-      underWay -= 1;
-    }
-  }
-
+  const open = createExportStreams(platform, {
+    ...{ name: "substrate_export", atOnce: limits.atOnce, totalMs: limits.totalMs, stallMs },
+    chunkChars: limits.chunkChars,
+    busy: () => exportErrors.EXPORT_BUSY({ headers: { "Retry-After": "30" } }),
+  });
   return {
-    export(organizationId) {
-      if (underWay >= limits.atOnce) throw busy();
-      const giveUp = (limit: string) => {
-        metrics.limitsHit.inc({ limit });
-        body.destroy(new Error(`given up: ${limit}`));
-      };
-      const body: Readable = Readable.from(pieces(organizationId, giveUp), {
-        ...{ objectMode: false, highWaterMark: limits.chunkChars },
-      });
-      body.once("error", (error) => log.warn({ err: error }, "an export of the substrate broke off"));
-      return body;
-    },
+    export: (organizationId) => open(() => inChunks(linesOf(platform, organizationId), limits.chunkChars)),
   };
 }
 
