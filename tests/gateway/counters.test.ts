@@ -78,15 +78,22 @@ describe("64 calls at once on two nodes", () => {
     }
   });
 
-  it("with one place left admit one, again and again", async () => {
-    const grants = await Promise.all(
-      times(8, () => world.grant(allowing({ pay: { limits: [limitOf("one", 5, { cost: "args.n" })] } }))),
-    );
-    for (const grant of grants) expect((await call(world.at(grant), "pay", { n: 4 })).outcome).toBe("allow");
-    // The counters are there by now: whoever reads one without having it alone sees the same last place.
-    const told = await Promise.all(grants.map((grant) => manyAtOnce(grant, "pay", () => ({ n: 1 }))));
-    for (const each of told) expect(outcomes(each)).toEqual({ allow: 1, limit: 63 });
-    for (const grant of grants) expect(await inbox.used(grant, "one/day")).toBe(5);
+  it("with one place left admit one", async () => {
+    const grant = await world.grant(allowing({ pay: { limits: [limitOf("one", 5, { cost: "args.n" })] } }));
+    expect((await call(world.at(grant), "pay", { n: 4 })).outcome).toBe("allow");
+    expect(outcomes(await manyAtOnce(grant, "pay", () => ({ n: 1 })))).toEqual({ allow: 1, limit: 63 });
+    expect(await inbox.used(grant, "one/day")).toBe(5);
+  });
+
+  it("and calls that go on coming admit exactly max all together", async () => {
+    const grant = await world.grant(allowing({ pay: { limits: [limitOf("many", 400)] } }));
+    const callers = times(64, async (caller) => {
+      const told: Told[] = [];
+      for (const turn of times(9, (n) => n)) told.push(await call(world.at(grant, caller + turn), "pay"));
+      return told;
+    });
+    expect(outcomes((await Promise.all(callers)).flat())).toEqual({ allow: 400, limit: 176 });
+    expect(await inbox.used(grant, "many/day")).toBe(400);
   });
 
   it("count each session by itself, and the grant where there is none", async () => {

@@ -23,7 +23,9 @@ let directory: string;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "ambit-log-"));
-  const upstream = await startUpstream(["echo", "pay", "hidden", "fails"].map((name) => toolNamed(name)));
+  const upstream = await startUpstream(
+    ["echo", "pay", "hidden", "fails", "other"].map((name) => toolNamed(name)),
+  );
   upstream.on("fails", answers.status(502));
   world = await startWorld({ upstream });
   inbox = inboxOf(world);
@@ -162,6 +164,52 @@ describe("one line for each authenticated request", () => {
     expect(paged.map(({ decision_id }) => decision_id)).toEqual(rows.map(({ decision_id }) => decision_id));
     const ids = rows.map(({ decision_id }) => decision_id);
     expect(ids).toEqual([...ids].sort().reverse());
+  });
+
+  it("which is written before the answer leaves, whatever the outcome", async () => {
+    const grant = await world.grant(POLICY);
+    const at = world.at(grant);
+    const held = await call(at, "pay", { n: 0 });
+    must(await inbox.decide(held.decision.approval_id, "approve"));
+    for (const _ of times(3, () => 0)) expect((await call(at, "echo")).outcome).toBe("allow");
+    expect((await call(at, "pay", { n: 0 })).outcome).toBe("allow");
+    const before = world.upstream.calls("other").length;
+    const kinds: [string, () => Promise<Told>][] = [
+      ["allow", () => call(at, "other")],
+      ["allow", () => call(at, "other", {}, { era: "stateless" })],
+      ["deny", () => call(at, "hidden")],
+      ["limit", () => call(at, "echo")],
+      ["hold", () => call(at, "pay", { n: 1 })],
+      ["replay", () => call(at, "pay", { n: 0 })],
+      ["error", () => call(at, "fails")],
+      ["error", () => call(at, "pay", { n: 0 }, { requestState: "ambit.forged" })],
+      ["error", () => ask(at, "tools/call", { name: 7 })],
+      ["allow", () => ask(at, "tools/list", {})],
+    ];
+    const answered: Told[] = [];
+    const holder = await world.nodes.database.connect();
+    let asked: Promise<Told>[];
+    try {
+      await holder.query("begin; lock table ambit.ledger_entries in access exclusive mode");
+      asked = kinds.map(async ([, make]) => {
+        const told = await make();
+        answered.push(told);
+        return told;
+      });
+      await eventually(
+        () => world.upstream.calls("other").length === before + 2,
+        "what is allowed to be on its way",
+      );
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(answered.map(({ text }) => text)).toEqual([]);
+    } finally {
+      await holder.query("rollback");
+      holder.release();
+    }
+    const told = await Promise.all(asked);
+    expect(told.map(({ outcome }) => outcome)).toEqual(kinds.map(([outcome]) => outcome));
+    const ids = new Set((await rowsOf(grant)).map(({ request_id }) => request_id));
+    for (const { requestId } of told) expect(ids).toContain(requestId);
   });
 
   it("and none for whoever is not let in", async () => {

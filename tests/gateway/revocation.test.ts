@@ -84,8 +84,9 @@ describe("a grant ends within a second, on both nodes, on open streams too", () 
     const expiresMs = Date.now() + 1_500;
     must(await owner()("PATCH", ofGrant(grant), { expires_at: new Date(expiresMs).toISOString() }));
     const streams = await openStreams(grant);
-    await sleep(expiresMs - Date.now() - 60);
-    expect((await call(world.at(grant), "pay")).outcome, "not before").toBe("allow");
+    await sleep(expiresMs - Date.now() - 150);
+    const { outcome } = await call(world.at(grant), "pay");
+    if (Date.now() < expiresMs) expect(outcome, "not before").toBe("allow");
     await ends(grant, streams, expiresMs);
   });
 

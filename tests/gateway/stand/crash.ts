@@ -53,7 +53,8 @@ export async function startMortal(upstream: Upstream): Promise<Mortal> {
       return { grant_id, at: () => ({ url: `${mortal.server.apiUrl}/mcp/${server_id}/`, token }) };
     },
     killAll() {
-      for (const pid of [...postgresPids(server.dataDir), mortal.server.pid]) {
+      // Ambit first: it is to tell nobody that its database is gone.
+      for (const pid of [mortal.server.pid, ...postgresPids(server.dataDir)]) {
         try {
           process.kill(pid, "SIGKILL");
         } catch {
