@@ -62,22 +62,7 @@ export async function startNodes(
     await Promise.all(running.map((node) => node.stop()));
     await Promise.all(directories.map((directory) => rm(directory, { recursive: true, force: true })));
     await database.end();
-    // Whoever reads the log for a node that was killed may not have noticed yet.
-    for (let tries = 50; ; tries--) {
-      await admin.query(
-        "select pg_terminate_backend(active_pid) from pg_replication_slots where database = $1 and active",
-        [name],
-      );
-      const dropped = await admin.query(`drop database if exists ${name} with (force)`).then(
-        () => true,
-        (error) => {
-          if (tries === 0) throw error;
-          return false;
-        },
-      );
-      if (dropped) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await admin.query(`drop database if exists ${name} with (force)`);
     await admin.end();
   };
   try {

@@ -4,7 +4,7 @@ import type { Attack } from "../support/attack.ts";
 import { rawServer } from "../support/raw-server.ts";
 import policy from "./policy.json" with { type: "json" };
 
-const WINDOW_MS = 3_000;
+const WINDOW_MS = 6_000;
 const MOST = 3;
 
 interface World {
