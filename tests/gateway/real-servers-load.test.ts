@@ -1,8 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import type { Nodes } from "../support/functions.ts";
-import { ALLOW_ALL, addGrant, addServer, freePort, type Issued, startGateway } from "../support/gateway.ts";
-import { type RunningServer, startHttp } from "./real/everything.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Issued } from "../support/gateway.ts";
+import { type BothWays, startBothWays } from "./real/both-ways.ts";
 import { connect, type Peer, type Sdk } from "./real/peer.ts";
 import type { Wire } from "./real/transcript.ts";
 
@@ -10,27 +9,11 @@ const STEADY = fileURLToPath(new URL("real/steady.ts", import.meta.url));
 const SDKS = ["v1", "v2", "v2 stateless"] as const;
 const AT_ONCE = 32;
 
-let nodes: Nodes;
-let http: RunningServer;
-const grants = {} as Record<"stdio" | "http", Issued>;
-
+let ways: BothWays;
 beforeAll(async () => {
-  const port = await freePort();
-  nodes = await startGateway(inject("postgres"), { ports: [port] });
-  http = await startHttp({ command: process.execPath, args: [STEADY, String(port)] }, port, "/");
-  const stdio = await addServer(nodes.owner, {
-    transport: "stdio",
-    command: process.execPath,
-    args: [STEADY],
-  });
-  const remote = await addServer(nodes.owner, { transport: "http", url: http.url });
-  grants.stdio = await addGrant(nodes.owner, stdio.server_id, ALLOW_ALL);
-  grants.http = await addGrant(nodes.owner, remote.server_id, ALLOW_ALL);
+  ways = await startBothWays(STEADY, "/");
 });
-afterAll(async () => {
-  await nodes?.close();
-  await http?.stop();
-});
+afterAll(() => ways?.close());
 
 const peerOf = (grant: Issued, sdk: Sdk): Promise<Peer> =>
   connect({ kind: "http", ...grant }, sdk, { answers: false });
@@ -49,10 +32,10 @@ async function callsAtOnce(peers: readonly Peer[], label: string): Promise<void>
 
 describe.each(["stdio", "http"] as const)("over %s", (transport) => {
   it.each(SDKS)("each of many calls at once gets its own answer, SDK %s", async (sdk) => {
-    const one = await peerOf(grants[transport], sdk);
+    const one = await peerOf(ways.grants[transport], sdk);
     await callsAtOnce([one], "one");
     await one.close();
-    const some = await Promise.all(Array.from({ length: 8 }, () => peerOf(grants[transport], sdk)));
+    const some = await Promise.all(Array.from({ length: 8 }, () => peerOf(ways.grants[transport], sdk)));
     await callsAtOnce(some, "some");
     await Promise.all(some.map((peer) => peer.close()));
   });
@@ -60,7 +43,7 @@ describe.each(["stdio", "http"] as const)("over %s", (transport) => {
   it.each(SDKS)(
     "large answers come whole, and too large ones are an error and no more, SDK %s",
     async (sdk) => {
-      const peer = await peerOf(grants[transport], sdk);
+      const peer = await peerOf(ways.grants[transport], sdk);
       const sizes = [70_000, 1_000_000, 4_000_000];
       const got = await Promise.all(sizes.map((chars) => peer.call("large", { chars }).then(textOf)));
       expect(got.map(({ length }) => length)).toEqual(sizes);
@@ -75,7 +58,7 @@ describe.each(["stdio", "http"] as const)("over %s", (transport) => {
 
 describe("sessions", () => {
   it("are many over HTTP, each with its own answers", async () => {
-    const peers = await Promise.all(Array.from({ length: 40 }, () => peerOf(grants.http, "v1")));
+    const peers = await Promise.all(Array.from({ length: 40 }, () => peerOf(ways.grants.http, "v1")));
     const said = await Promise.all(
       peers.map((peer, index) => peer.call("sleep", { ms: 20, say: `session ${index}` }).then(textOf)),
     );
@@ -86,7 +69,7 @@ describe("sessions", () => {
   it("of a program have a process each, up to a bound that clients are told of", async () => {
     const peers: Peer[] = [];
     const refused = await (async () => {
-      for (let index = 0; index < 20; index++) peers.push(await peerOf(grants.stdio, "v2"));
+      for (let index = 0; index < 20; index++) peers.push(await peerOf(ways.grants.stdio, "v2"));
     })().then(
       () => null,
       (error: Error) => error.message,
@@ -96,7 +79,7 @@ describe("sessions", () => {
     const pids = await Promise.all(peers.map((peer) => peer.call("pid").then(textOf)));
     expect(new Set(pids).size).toBe(peers.length);
     await peers.pop()!.close();
-    const another = await peerOf(grants.stdio, "v2");
+    const another = await peerOf(ways.grants.stdio, "v2");
     expect(pids).not.toContain(textOf(await another.call("pid")));
     await Promise.all([...peers, another].map((peer) => peer.close()));
   });

@@ -1,33 +1,15 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import type { Nodes } from "../support/functions.ts";
-import { ALLOW_ALL, addGrant, addServer, freePort, type Issued, startGateway } from "../support/gateway.ts";
-import { type RunningServer, startHttp } from "./real/everything.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type BothWays, startBothWays } from "./real/both-ways.ts";
 import { connect, outcome, type Sdk, type Way } from "./real/peer.ts";
 import type { Wire } from "./real/transcript.ts";
 
 const NEWER = fileURLToPath(new URL("real/newer.ts", import.meta.url));
-let nodes: Nodes;
-let http: RunningServer;
-const grants = {} as Record<"stdio" | "http", Issued>;
-
+let ways: BothWays;
 beforeAll(async () => {
-  const port = await freePort();
-  nodes = await startGateway(inject("postgres"), { ports: [port] });
-  http = await startHttp({ command: process.execPath, args: [NEWER, String(port)] }, port, "/mcp");
-  const stdio = await addServer(nodes.owner, {
-    transport: "stdio",
-    command: process.execPath,
-    args: [NEWER],
-  });
-  const remote = await addServer(nodes.owner, { transport: "http", url: http.url });
-  grants.stdio = await addGrant(nodes.owner, stdio.server_id, ALLOW_ALL);
-  grants.http = await addGrant(nodes.owner, remote.server_id, ALLOW_ALL);
+  ways = await startBothWays(NEWER, "/mcp");
 });
-afterAll(async () => {
-  await nodes?.close();
-  await http?.stop();
-});
+afterAll(() => ways?.close());
 
 async function talk(way: Way, sdk: Sdk): Promise<Wire[]> {
   const peer = await connect(way, sdk, { answers: true });
@@ -56,8 +38,8 @@ async function talk(way: Way, sdk: Sdk): Promise<Wire[]> {
 
 describe.each(["stdio", "http"] as const)("a server of the stateless era over %s", (transport) => {
   it("answers a stateless client as without the gateway, questions to the person too", async () => {
-    const direct = await talk({ kind: "http", proxy_url: http.url }, "v2 stateless");
-    const through = await talk({ kind: "http", ...grants[transport] }, "v2 stateless");
+    const direct = await talk({ kind: "http", proxy_url: ways.http.url }, "v2 stateless");
+    const through = await talk({ kind: "http", ...ways.grants[transport] }, "v2 stateless");
     expect(through).toEqual(direct);
     expect(direct[ASK + 1]).toMatchObject({
       result: { content: [{ text: expect.stringContaining("Ada") }] },
@@ -67,8 +49,8 @@ describe.each(["stdio", "http"] as const)("a server of the stateless era over %s
   it.each(["v1", "v2"] as const)(
     "answers a client of SDK %s, which has a session, with the same results",
     async (sdk) => {
-      const [, ...direct] = await talk({ kind: "http", proxy_url: http.url }, "v2 stateless");
-      const [, ...through] = await talk({ kind: "http", ...grants[transport] }, sdk);
+      const [, ...direct] = await talk({ kind: "http", proxy_url: ways.http.url }, "v2 stateless");
+      const [, ...through] = await talk({ kind: "http", ...ways.grants[transport] }, sdk);
       // A question within an answer has no form in the earlier era: the server is told that nobody can be asked.
       expect(through[ASK]).toMatchObject({ error: { code: expect.any(Number) } });
       expect(through.map(asInSession).toSpliced(ASK, 1)).toEqual(direct.map(asInSession).toSpliced(ASK, 1));

@@ -32,12 +32,10 @@ export interface PipelinePorts {
   record(entry: AuditEntry): Promise<void>;
   /** What stands against the call beyond its key's rights, by what only features know; throws to refuse. */
   admit?(operation: AnyOperation, call: Call): Promise<void>;
-  /** Seam for the policy gateway: throws to refuse. Runs after access, before validation. */
-  judge?(operation: AnyOperation, call: Call, rawInput: Record<string, unknown>): Promise<void>;
   observe?(operation: AnyOperation, outcome: string, seconds: number): void;
 }
 
-/** Runs operations: principal → app → access → policy → validate → run → record. */
+/** Runs operations: principal → app → access → validate → run → record. */
 export type Pipeline = (
   operation: AnyOperation,
   call: Call,
@@ -58,7 +56,6 @@ export function createPipeline(ports: PipelinePorts): Pipeline {
         throw pausedError(app.pausedReason);
       refuseUnreadable(rawInput);
       if (ports.admit) await ports.admit(operation, call);
-      if (ports.judge) await ports.judge(operation, call, rawInput);
       const input = validate(operation, app === null ? rawInput : { ...rawInput, app_id: app.id });
       ran = true;
       const output = await runWithin(operation, app === null ? call : { ...call, app }, input);

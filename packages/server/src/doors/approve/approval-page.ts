@@ -63,7 +63,7 @@ function decisions({ approval, people }: ApprovalView): Html | null {
 ${lines}</ul>`;
 }
 
-function outcomeBox({ approval }: ApprovalView): Html {
+function outcomeBox({ approval, defers }: ApprovalView): Html {
   const at = time(approval.decidedAt ?? approval.expiresAt);
   switch (approval.status) {
     case "approved":
@@ -72,7 +72,7 @@ function outcomeBox({ approval }: ApprovalView): Html {
 <bdi>${visible(approval.failure.message)}</bdi> <span class="kind">${visible(approval.failure.code)}</span>
 <p>Nothing of it was kept. Correct what is asked for and have it asked for again.</p></div>`;
       }
-      if (approval.kind === "tool_call") {
+      if (defers) {
         return html`<div class="box good" id="outcome"><strong>Approved at ${at}.</strong> The call runs, once, when it is made again.</div>`;
       }
       return html`<div class="box good" id="outcome"><strong>Approved and executed at ${at}.</strong></div>

@@ -89,7 +89,7 @@ describe.skipIf(missing)("in a browser (apt-get install chromium)", () => {
     expect(await browser.cookies(`${door.url}/v1/approvals`)).toEqual([]);
     await page.getByRole("button", { name: "Approve…" }).click();
     await page.getByRole("button", { name: "Yes, approve" }).click();
-    await page.getByText("The call runs, once, when it is made again.").waitFor();
+    await page.getByText("Approved and executed at").waitFor();
     expect(await door.tool.price(EVIL)).toBe(7);
     expect(await page.title()).toBe("Approval");
     expect(await door.tool.runs(id)).toHaveLength(1);

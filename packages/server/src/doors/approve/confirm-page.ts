@@ -21,7 +21,7 @@ export function confirmPage(
     ? "It ends here, and nothing is executed."
     : left > 1
       ? `It then waits for ${left - 1} more.`
-      : approval.kind === "tool_call"
+      : view.defers
         ? "It then runs, once, when it is called again just so."
         : "It is executed at once.";
   const main = html`<h1>${yes ? "Approve" : "Reject"} this?</h1>

@@ -45,13 +45,13 @@ describe("deciding on the page", () => {
     expect(page.body).toMatch(/<bdi>price<\/bdi><\/td><td class="value"><code>2<\/code>.*<code>7<\/code>/);
     expect(page.body).toContain(owner.email);
     const confirm = await visitor.choose(id, "approve");
-    expect(confirm.body).toContain("It then runs, once, when it is called again just so.");
+    expect(confirm.body).toContain("It is executed at once.");
     expect(await door.tool.price("rice")).toBe(2);
     const done = await visitor.post(`/approve/${id}/decide`, hiddenOf(confirm));
     expect([done.status, done.headers.location]).toEqual([303, `/approve/${id}`]);
     expect(await door.tool.price("rice")).toBe(7);
     const after = await visitor.get(`/approve/${id}`);
-    expect(after.body).toContain("The call runs, once, when it is made again.");
+    expect(after.body).toContain("Approved and executed at");
     expect(after.body).not.toContain('<button class="yes"');
   });
 

@@ -1,28 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { callOf, json, legacy, post, repeats, stateless } from "./testing/requests.ts";
-import {
-  BUILTIN_ID,
-  BUILTIN_TOKEN,
-  EMPTY_TOKEN,
-  type Stand,
-  startStand,
-  VERBS_ID,
-  VERBS_TOKEN,
-} from "./testing/stand.ts";
-import { answersWith, TestUpstream } from "./testing/test-upstream.ts";
-
-let upstream: TestUpstream;
-let stand: Stand;
-beforeEach(async () => {
-  upstream = new TestUpstream();
-  stand = await startStand({ upstream });
-});
-afterEach(() => stand.stop());
-
-const call = (name = "echo", args: object = { text: "hi" }) => stateless("tools/call", callOf(name, args));
-const send = (body: unknown, headers: Record<string, string> = {}) => post(stand.proxyUrl, body, headers);
-const sendCall = (name = "echo", args?: object) => send(call(name, args), repeats("tools/call", name));
-const lastEnd = () => stand.gateway.ends.at(-1)?.end;
+import { call, lastEnd, send, sendCall, stand, upstream } from "./testing/scene.ts";
+import { BUILTIN_ID, BUILTIN_TOKEN, EMPTY_TOKEN, VERBS_ID, VERBS_TOKEN } from "./testing/stand.ts";
+import { answersWith } from "./testing/test-upstream.ts";
 
 describe("a call that is not let through", () => {
   it("denied: a result that the model can read", async () => {

@@ -1,23 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { UpstreamFailure } from "../../engines/upstream/types.ts";
 import { errors } from "../../kernel/errors.ts";
-import { callOf, json, legacy, post, repeats, stateless } from "./testing/requests.ts";
-import { type Stand, startStand } from "./testing/stand.ts";
-import { answersText, answersWith, TestUpstream } from "./testing/test-upstream.ts";
-
-let upstream: TestUpstream;
-let stand: Stand;
-beforeEach(async () => {
-  upstream = new TestUpstream();
-  stand = await startStand({ upstream });
-});
-afterEach(() => stand.stop());
-
-const call = (name = "echo", args: object = { text: "hi" }) => stateless("tools/call", callOf(name, args));
-const send = (body: unknown, headers: Record<string, string> = {}) => post(stand.proxyUrl, body, headers);
-const sendCall = (name = "echo", args?: object) => send(call(name, args), repeats("tools/call", name));
-const lastEnd = () => stand.gateway.ends.at(-1)?.end;
+import { callOf, json, legacy, repeats } from "./testing/requests.ts";
+import { call, lastEnd, send, sendCall, stand, upstream } from "./testing/scene.ts";
+import { answersText, answersWith } from "./testing/test-upstream.ts";
 
 describe("a call that is let through", () => {
   it("goes up as it was judged, without the client's headers", async () => {

@@ -1,21 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { errors } from "../../kernel/errors.ts";
 import { limits } from "./limits.ts";
-import { callOf, json, legacy, post, raw, repeats, stateless } from "./testing/requests.ts";
-import { BUILTIN_TOKEN, type Stand, startStand, TOKEN } from "./testing/stand.ts";
-import { answersWith, TestUpstream } from "./testing/test-upstream.ts";
-
-let upstream: TestUpstream;
-let stand: Stand;
-beforeEach(async () => {
-  upstream = new TestUpstream();
-  stand = await startStand({ upstream });
-});
-afterEach(() => stand.stop());
-
-const call = (name = "echo", args: object = { text: "hi" }) => stateless("tools/call", callOf(name, args));
-const send = (body: unknown, headers: Record<string, string> = {}) => post(stand.proxyUrl, body, headers);
-const sendCall = (name = "echo", args?: object) => send(call(name, args), repeats("tools/call", name));
+import { json, legacy, post, raw, repeats } from "./testing/requests.ts";
+import { call, send, sendCall, stand, upstream } from "./testing/scene.ts";
+import { BUILTIN_TOKEN, TOKEN } from "./testing/stand.ts";
+import { answersWith } from "./testing/test-upstream.ts";
 
 describe("who may come in", () => {
   it("only a grant of this server, and says how", async () => {

@@ -1,59 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { UpstreamListener, UpstreamRequest } from "../../engines/upstream/types.ts";
+import { describe, expect, it } from "vitest";
 import { limits } from "./limits.ts";
-import { allEvents, callOf, json, legacy, post, repeats, stateless } from "./testing/requests.ts";
-import { OTHER_TOKEN, type Stand, startStand, TOKEN } from "./testing/stand.ts";
-import { answersWith, streams, TestUpstream } from "./testing/test-upstream.ts";
-
-let upstream: TestUpstream;
-let stand: Stand;
-beforeEach(async () => {
-  upstream = new TestUpstream();
-  stand = await startStand({ upstream });
-});
-afterEach(() => stand.stop());
-
-const note = (n: number, more = {}) =>
-  JSON.stringify({ jsonrpc: "2.0", method: "notifications/progress", params: { n, ...more } });
-const RESULT = '{"jsonrpc":"2.0","id":$id,"result":{"content":[]}}';
-const send = (body: unknown, headers: Record<string, string> = {}, init: RequestInit = {}) =>
-  post(stand.proxyUrl, body, headers, init);
-const sendCall = (init: RequestInit = {}) =>
-  send(stateless("tools/call", callOf("echo")), repeats("tools/call", "echo"), init);
-const lastEnd = () => stand.gateway.ends.at(-1)?.end;
-
-/** Opens a session, as its client would. */
-async function session(token = TOKEN, upstreamSession = "up-1"): Promise<string> {
-  const before = upstream.onSend;
-  upstream.onSend = answersWith({ protocolVersion: "2025-11-25" }, 200, upstreamSession);
-  const answer = await send(legacy("initialize", { protocolVersion: "2025-11-25" }), {
-    authorization: `Bearer ${token}`,
-  });
-  upstream.onSend = before;
-  await answer.text();
-  return answer.headers.get("mcp-session-id")!;
-}
-
-const listen = (sessionId: string, headers: Record<string, string> = {}, init: RequestInit = {}) =>
-  fetch(stand.proxyUrl, {
-    headers: { authorization: `Bearer ${TOKEN}`, "mcp-session-id": sessionId, ...headers },
-    ...init,
-  });
-
-/** An upstream that answers when the test says so. */
-function held() {
-  let now!: { request: UpstreamRequest; listener: UpstreamListener };
-  const { promise, resolve } = Promise.withResolvers<typeof now>();
-  upstream.onSend = (request, listener) => {
-    now = { request, listener };
-    request.signal.addEventListener("abort", () =>
-      listener.onFailure({ kind: "broken", status: null, ran: "maybe", message: "cancelled" }),
-    );
-    resolve(now);
-  };
-  return promise;
-}
+import { allEvents, callOf, json, legacy, repeats, stateless } from "./testing/requests.ts";
+import { lastEnd, send, stand, upstream } from "./testing/scene.ts";
+import { OTHER_TOKEN, TOKEN } from "./testing/stand.ts";
+import { held, listen, note, RESULT, sendCall, session } from "./testing/streaming.ts";
+import { answersWith, streams } from "./testing/test-upstream.ts";
 
 describe("a streamed answer", () => {
   it("is an event for each message, in their order and bytes", async () => {

@@ -73,6 +73,8 @@ export interface ApprovalView {
   readonly preview: JsonObject | null;
   /** Names the preview in `decide`; null without one. */
   readonly previewHash: string | null;
+  /** Approving only allows it; whoever asked does it later. */
+  readonly defers: boolean;
   /** Whether the member who answers for the requester is kept from approving. */
   readonly fourEyes: boolean;
   /** How many members may decide at all. */

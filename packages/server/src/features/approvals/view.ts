@@ -31,6 +31,7 @@ export async function viewOf(
     approval,
     preview: computed?.preview ?? null,
     previewHash: computed?.hash ?? null,
+    defers: handlerOf(ticket, approval.kind).defers ?? false,
     fourEyes: fourEyesHold(ballot.fourEyes, ballot.deciders),
     deciders: ballot.deciders,
     cannot: { approve: cannot("approve"), reject: cannot("reject") },

@@ -1,24 +1,12 @@
 import type { LedgerService } from "../ledger/service.ts";
 import { limits } from "./limits.ts";
-import { DECISION_OUTCOMES, type DecisionOutcome } from "./types.ts";
+import { DECISION_OUTCOMES, type DecisionOutcome, type DecisionRecord } from "./types.ts";
 
 /** A line of the log, as the ledger has it. */
-export interface StoredDecision {
+export interface StoredDecision extends Omit<DecisionRecord, "organizationId" | "args"> {
   readonly id: string;
   /** ISO 8601 */
   readonly at: string;
-  readonly requestId: string;
-  readonly grantId: string;
-  readonly serverId: string;
-  readonly method: string | null;
-  readonly tool: string | null;
-  readonly policyId: string | null;
-  readonly policyVersion: number | null;
-  readonly outcome: DecisionOutcome;
-  readonly rule: string;
-  readonly message: string | null;
-  readonly argumentKeys: readonly string[] | null;
-  readonly approvalId: string | null;
   /** Whether the arguments were kept; they may have been erased since. */
   readonly hasValues: boolean;
 }

@@ -16,6 +16,7 @@ import { type ChangeRow, selectChanges } from "./tool-store.ts";
 import type { BuiltinFace, GatewayServersService, UpstreamCredentials } from "./types.ts";
 import { type Connect, createUpstreams, type Upstreams } from "./upstreams.ts";
 
+export { BUILTIN } from "./builtin.ts";
 export * from "./types.ts";
 export type { Connect, HttpTarget, StdioTarget, UpstreamOwner } from "./upstreams.ts";
 

@@ -1,14 +1,11 @@
 import type { RateLimit } from "../../kernel/rate-limit.ts";
 import type { Grant } from "../gateway-grants/service.ts";
 import type { CurrentPolicy } from "../gateway-policies/service.ts";
-import type { BuiltinFace, GatewayServer } from "../gateway-servers/service.ts";
+import { BUILTIN, type GatewayServer } from "../gateway-servers/service.ts";
 import type { GatewayContext } from "./context.ts";
 import { gatewayErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import type { Admission } from "./types.ts";
-
-/** What a path may call the built-in servers of a grant's own organisation. */
-const BUILTIN: Readonly<Record<BuiltinFace, string>> = { merged: "ambit", verbs: "ambit-verbs" };
 
 /** See `GatewayService.admit`. */
 export async function admit(

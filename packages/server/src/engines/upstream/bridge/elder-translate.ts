@@ -1,6 +1,7 @@
 import { removeMember } from "../channel/json-text.ts";
 import { asObject, META_PREFIX, type Read, SUBSCRIPTION_ID, statelessMeta } from "../channel/messages.ts";
 import type { Message } from "../types.ts";
+import { bridgedCapabilities } from "./translate.ts";
 
 /** Versions with sessions, oldest first. */
 const VERSIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] as const;
@@ -8,20 +9,10 @@ const VERSIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] as con
 /** The result of `initialize`, from what a stateless server said of itself. Pure. */
 export function introduced(discovered: unknown, requested: unknown): Message {
   const { capabilities, instructions, _meta } = asObject(discovered) ?? {};
-  const { tools, prompts, resources, completions } = asObject(capabilities) ?? {};
-  const kept: Record<string, unknown> = {};
-  if (asObject(tools)) kept.tools = tools;
-  if (asObject(prompts)) kept.prompts = prompts;
-  const ofResources = asObject(resources);
-  if (ofResources) {
-    const { subscribe: _, ...others } = ofResources;
-    kept.resources = others;
-  }
-  if (asObject(completions)) kept.completions = completions;
   const serverInfo = asObject(asObject(_meta)?.[`${META_PREFIX}serverInfo`]);
   return {
     protocolVersion: VERSIONS.find((version) => version === requested) ?? VERSIONS.at(-1),
-    capabilities: kept,
+    capabilities: bridgedCapabilities(capabilities),
     serverInfo: serverInfo ?? { name: "unknown", version: "0" },
     ...(typeof instructions === "string" ? { instructions } : {}),
   };

@@ -1,5 +1,5 @@
 import type { Log } from "../../../kernel/log.ts";
-import { answerAtOnce } from "../channel/delivery.ts";
+import { answerAtOnce, untilOver } from "../channel/delivery.ts";
 import { errorText, kindOf, RPC, STATELESS_VERSION } from "../channel/messages.ts";
 import { type Message, UpstreamError, type UpstreamListener, type UpstreamRequest } from "../types.ts";
 import { forward } from "./forward.ts";
@@ -65,22 +65,10 @@ export function createBridge(transport: SessionTransport, options: BridgeOptions
   /** Counts an exchange until its end. */
   const counted = (listener: UpstreamListener): UpstreamListener => {
     begin();
-    const end = () => {
+    return untilOver(listener, () => {
       underWay -= 1;
       rest();
-    };
-    return {
-      onHead: (head) => listener.onHead(head),
-      onMessage: (message) => listener.onMessage(message),
-      onEnd() {
-        end();
-        listener.onEnd();
-      },
-      onFailure(failure) {
-        end();
-        listener.onFailure(failure);
-      },
-    };
+    });
   };
 
   const pass = (

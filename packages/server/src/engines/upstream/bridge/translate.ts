@@ -53,9 +53,9 @@ const GONE = new Set([
 /** Whether a stateless client may send this method to a server with sessions. Pure. */
 export const isAvailable = (method: string): boolean => !GONE.has(method) && !method.startsWith("tasks/");
 
-/** The result of `server/discover`, from what the server said of itself. Pure. */
-export function discovered({ capabilities, serverInfo, instructions }: Introduction): Message {
-  const { tools, prompts, resources, completions } = capabilities;
+/** What of a server's capabilities can be had in either era. Pure. */
+export function bridgedCapabilities(capabilities: unknown): Message {
+  const { tools, prompts, resources, completions } = asObject(capabilities) ?? {};
   const kept: Record<string, unknown> = {};
   if (asObject(tools)) kept.tools = tools;
   if (asObject(prompts)) kept.prompts = prompts;
@@ -65,10 +65,15 @@ export function discovered({ capabilities, serverInfo, instructions }: Introduct
     kept.resources = others;
   }
   if (asObject(completions)) kept.completions = completions;
+  return kept;
+}
+
+/** The result of `server/discover`, from what the server said of itself. Pure. */
+export function discovered({ capabilities, serverInfo, instructions }: Introduction): Message {
   return {
     resultType: "complete",
     supportedVersions: [STATELESS_VERSION],
-    capabilities: kept,
+    capabilities: bridgedCapabilities(capabilities),
     ...(instructions === null ? {} : { instructions }),
     ttlMs: 0,
     cacheScope: "private",

@@ -144,3 +144,17 @@ export function answerAtOnce(listener: UpstreamListener, status: number, text: s
       () => listener.onEnd(),
     );
 }
+
+/** A listener that hears the same; `end` is called first when the exchange is over. */
+export const untilOver = (listener: UpstreamListener, end: () => void): UpstreamListener => ({
+  onHead: (head) => listener.onHead(head),
+  onMessage: (message) => listener.onMessage(message),
+  onEnd() {
+    end();
+    listener.onEnd();
+  },
+  onFailure(failure) {
+    end();
+    listener.onFailure(failure);
+  },
+});

@@ -5,7 +5,7 @@ import type { StatelessFace } from "../bridge/types.ts";
 import type { Message } from "../types.ts";
 import { UpstreamError, type UpstreamListener, type UpstreamRequest } from "../types.ts";
 import { type Conversation, createConversation } from "./conversation.ts";
-import { answerAtOnce } from "./delivery.ts";
+import { answerAtOnce, untilOver } from "./delivery.ts";
 import type { ChannelLimits } from "./limits.ts";
 import { asObject, errorText, kindOf, RPC, STATELESS_VERSION, statelessMeta } from "./messages.ts";
 import type { Channel, ChannelFactory } from "./types.ts";
@@ -80,25 +80,13 @@ export function createNative(options: NativeOptions): StatelessFace & { adopt(ta
   const counted = (listener: UpstreamListener): UpstreamListener => {
     clients += 1;
     if (idle !== null) clearTimeout(idle);
-    const end = () => {
+    return untilOver(listener, () => {
       clients -= 1;
       if (clients > 0) return;
       idle = setTimeout(() => {
         ending = close();
       }, limits.sharedIdleMs).unref();
-    };
-    return {
-      onHead: (head) => listener.onHead(head),
-      onMessage: (message) => listener.onMessage(message),
-      onEnd() {
-        end();
-        listener.onEnd();
-      },
-      onFailure(failure) {
-        end();
-        listener.onFailure(failure);
-      },
-    };
+    });
   };
 
   return {

@@ -1,6 +1,13 @@
-import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isAlive, processIds, sessionOf, startTicksOf } from "../../workerd/process/proc.ts";
+import {
+  isAlive,
+  parentOf,
+  pidWorld,
+  processIds,
+  sessionOf,
+  startTicksOf,
+} from "../../workerd/process/proc.ts";
 
 /** What is written down of a program while it runs. */
 interface Note {
@@ -18,7 +25,7 @@ const pathOf = (dir: string, pid: number) => join(dir, `${pid}.json`);
 /** Notes that a program runs, so that the next Ambit finds what this one may leave behind when it is killed. */
 export function noteRunning(dir: string, pid: number): void {
   const owner = { pid: process.pid, startTicks: startTicksOf(process.pid) };
-  const note: Note = { pid, startTicks: startTicksOf(pid), owner, world: world() };
+  const note: Note = { pid, startTicks: startTicksOf(pid), owner, world: pidWorld() };
   writeFileSync(pathOf(dir, pid), JSON.stringify(note), { mode: 0o600 });
 }
 
@@ -32,10 +39,10 @@ export function endLeftovers(dir: string): number {
   for (const name of readdirSync(dir)) {
     const path = join(dir, name);
     const note = read(path);
-    if (note !== null && note.world === world()) {
+    if (note !== null && note.world === pidWorld()) {
       if (isSame(note.owner)) continue;
       ended += endSession(note);
-    } else if (note !== null && note.world.split(" ")[0] === world().split(" ")[0]) {
+    } else if (note !== null && note.world.split(" ")[0] === pidWorld().split(" ")[0]) {
       // Of another pid namespace on this machine: not ours to judge.
       continue;
     }
@@ -104,23 +111,5 @@ function uidOf(pid: number): number | null {
     return statSync(`/proc/${pid}`).uid;
   } catch {
     return null;
-  }
-}
-
-function parentOf(pid: number): number | null {
-  try {
-    return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-  } catch {
-    return null;
-  }
-}
-
-/** Boot and pid namespace. */
-function world(): string {
-  try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
-  } catch {
-    return "unknown";
   }
 }

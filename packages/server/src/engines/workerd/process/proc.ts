@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 const KIB = 1024;
 
@@ -34,6 +34,21 @@ export function isAlive(pid: number): boolean {
 /** The process that began the session it belongs to; 0 if that is outside of our pid namespace. */
 export function sessionOf(pid: number): number | null {
   return statOf(pid)?.session ?? null;
+}
+
+/** The process that a process belongs to now. */
+export function parentOf(pid: number): number | null {
+  return statOf(pid)?.parent ?? null;
+}
+
+/** Boot and pid namespace: a pid written down in another one means nothing here. */
+export function pidWorld(): string {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return "unknown";
+  }
 }
 
 export function commandOf(pid: number): string | null {

@@ -6,7 +6,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -14,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OWNERLESS_AFTER_MS, RUNTIME_DIR_BYTES } from "./limits.ts";
-import { isAlive, startTicksOf } from "./proc.ts";
+import { isAlive, pidWorld, startTicksOf } from "./proc.ts";
 
 const prefix = "ambit-rt-";
 
@@ -36,7 +35,7 @@ export function openRuntimeDir(bases = usualBases()): string {
   const dir = mkdtempSync(join(base, prefix));
   // Others may pass through to what is theirs further down, and see nothing on the way.
   chmodSync(dir, 0o711);
-  const owner: Owner = { pid: process.pid, startTicks: startTicksOf(process.pid), world: world() };
+  const owner: Owner = { pid: process.pid, startTicks: startTicksOf(process.pid), world: pidWorld() };
   writeFileSync(join(dir, "owner"), JSON.stringify(owner), { mode: 0o600 });
   if (!watched) process.once("exit", removeMine);
   watched = true;
@@ -99,7 +98,7 @@ function isStale(dir: string): boolean {
   const owner = ownerOf(dir);
   // Being made by a server that starts right now, or left by one that was killed while it removed it.
   if (!owner) return Date.now() - found.ctimeMs > OWNERLESS_AFTER_MS;
-  if (owner.world !== world()) return owner.world.split(" ")[0] !== world().split(" ")[0];
+  if (owner.world !== pidWorld()) return owner.world.split(" ")[0] !== pidWorld().split(" ")[0];
   return !isAlive(owner.pid) || startTicksOf(owner.pid) !== owner.startTicks;
 }
 
@@ -116,15 +115,5 @@ function names(dir: string): string[] {
     return readdirSync(dir);
   } catch {
     return [];
-  }
-}
-
-/** Boot and pid namespace. */
-function world(): string {
-  try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
-  } catch {
-    return "unknown";
   }
 }
