@@ -35,7 +35,7 @@ export class HeldBytes {
 }
 
 /**
- * The body's text, with a byte order mark if it has one. Nothing is read of a body that says it is too large. Rejects with
+ * The body's text, with a byte order mark if it has one. Nothing is kept of a body that says it is too large. Rejects with
  * GATEWAY_BODIES_BUSY when the grant is sending too many large ones.
  */
 export function readBody(
@@ -87,6 +87,26 @@ export function readBody(
     request.on("data", onData).once("end", onEnd).once("close", onClose);
     // Its `close` tells the same.
     request.on("error", ignore);
+  });
+}
+
+/**
+ * Throws away what still comes of a body that was refused, for a moment: a client that is cut off in the middle of
+ * sending does not read the answer. Resolves at the body's end, when the client pauses, or when it goes on too long.
+ */
+export function discardBody(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (request.complete || request.destroyed) return resolve();
+    const over = () => {
+      clearTimeout(most);
+      clearTimeout(pause);
+      request.off("data", onData).off("end", over).off("close", over);
+      resolve();
+    };
+    const onData = () => void pause.refresh();
+    const most = setTimeout(over, limits.discardMs);
+    const pause = setTimeout(over, limits.discardPauseMs);
+    request.on("data", onData).once("end", over).once("close", over).on("error", ignore).resume();
   });
 }
 

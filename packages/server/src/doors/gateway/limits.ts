@@ -2,6 +2,9 @@
 export const limits = {
   /** A message of a client. */
   bodyBytes: 10 * 1024 * 1024,
+  /** How long the rest of a body that is too large is read and thrown away before the answer, and without a byte. */
+  discardMs: 1_000,
+  discardPauseMs: 100,
   /** How deep a message may nest, in levels. */
   nestingLevels: 100,
   /** A body up to this size is always read; larger ones of one grant share what follows. */

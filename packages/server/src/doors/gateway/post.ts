@@ -1,7 +1,7 @@
 import { RULES } from "@ambit/policy";
 import type { Admission } from "../../features/gateway/service.ts";
 import { AmbitError, errors } from "../../kernel/errors.ts";
-import { announcesJson, readBody } from "./body.ts";
+import { announcesJson, discardBody, readBody } from "./body.ts";
 import { CODES } from "./codes.ts";
 import type { DoorContext } from "./context.ts";
 import { decide } from "./decide.ts";
@@ -56,6 +56,7 @@ async function receive(context: DoorContext, visit: Visit, admission: Admission)
     switch (body.problem) {
       case "too_large":
         context.metrics.limitsHit.inc({ limit: "gateway_body_bytes" });
+        await discardBody(request);
         return refuse(without(`a message may have ${limits.bodyBytes} bytes`), 413);
       case "not_utf8":
         return refuse({ ...without("the body is not UTF-8"), code: CODES.parse }, 400);
