@@ -1,13 +1,17 @@
 import type { Duplex } from "node:stream";
-import type { RawData, WebSocket } from "ws";
+import { type RawData, WebSocket } from "ws";
 import type { Connection, Transport } from "../../features/realtime/connection.ts";
-import { errorFrame, type Frame, resyncFrame } from "../../features/realtime/frames.ts";
+import { errorFrame, type Frame, frame, resyncFrame } from "../../features/realtime/frames.ts";
 import type { Viewer } from "../../features/realtime/subscriptions.ts";
 import { viewerOf } from "../../features/realtime/viewer.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Principal } from "../../kernel/principal.ts";
+import type { Backlog, Behind } from "./backlog.ts";
+import type { Beating } from "./heartbeats.ts";
+import { type Holder, holderOf } from "./holders.ts";
 import { limits } from "./limits.ts";
-import type { Ending } from "./standing.ts";
+import { inPieces, toKeep } from "./pieces.ts";
+import { type Ending, tooLarge, tooManyMessages } from "./standing.ts";
 
 /** Who a connection speaks for, as far as the door has to keep watching. */
 export interface Credential {
@@ -16,21 +20,33 @@ export interface Credential {
   readonly principal: Principal;
 }
 
-export interface ClientSocketOptions {
-  readonly appId: string;
-  readonly credential: Credential;
+/** What all client sockets of a door have in common. */
+export interface ClientSocketPorts {
   readonly clock: Clock;
+  readonly backlog: Backlog<ClientSocket>;
   /** Whom a fresh token speaks for; throws the error to tell the client. */
-  authenticate(token: string): Promise<Credential>;
+  authenticate(socket: ClientSocket, token: string): Promise<Credential>;
   onClosed(socket: ClientSocket): void;
   onLimit(limit: string): void;
 }
 
-/** One client's WebSocket: messages in, frames out, never more of either than the limits allow. */
-export class ClientSocket implements Transport {
-  readonly #ws: WebSocket;
+/** The library's side of a client's socket: it reads what comes, answers pings and closes. */
+export class RealtimeWebSocket extends WebSocket {
+  client: ClientSocket | null = null;
+}
+
+/**
+ * One client's WebSocket: messages in, frames out, never more of either than the limits allow. There are very many of
+ * them: handlers are shared, and what all have in common is kept once.
+ */
+export class ClientSocket implements Transport, Behind, Holder, Beating {
+  readonly appId: string;
+  readonly holderKind: Holder["holderKind"];
+  readonly holderId: string;
+  heartbeatSlot = 0;
+  readonly #ws: RealtimeWebSocket;
   readonly #raw: Duplex;
-  readonly #options: ClientSocketOptions;
+  readonly #ports: ClientSocketPorts;
   #credential: Credential;
   #connection: Connection | null = null;
   #alive = true;
@@ -38,37 +54,48 @@ export class ClientSocket implements Transport {
   #messages = 0;
   #ended = false;
 
-  constructor(ws: WebSocket, raw: Duplex, options: ClientSocketOptions) {
+  /** `raw` is the socket under `ws`. It must have been opened without compression. */
+  constructor(
+    ws: RealtimeWebSocket,
+    raw: Duplex,
+    appId: string,
+    credential: Credential,
+    ports: ClientSocketPorts,
+  ) {
+    this.appId = appId;
     this.#ws = ws;
     this.#raw = raw;
-    this.#options = options;
-    this.#credential = options.credential;
-    ws.on("error", () => {}); // what is wrong with it closes it
-    ws.on("pong", () => {
-      this.#alive = true;
-    });
-    ws.on("close", () => {
-      this.#connection?.close();
-      options.onClosed(this);
-    });
-  }
-
-  get appId(): string {
-    return this.#options.appId;
+    this.#ports = ports;
+    this.#credential = credential;
+    const { holderKind, holderId } = holderOf(credential.principal, credential.ip);
+    this.holderKind = holderKind;
+    this.holderId = holderId;
+    ws.client = this;
+    ws.on("error", onError);
+    ws.on("pong", onPong);
+    ws.on("close", onClose);
   }
 
   get credential(): Credential {
     return this.#credential;
   }
 
+  get queuedBytes(): number {
+    return this.#raw.destroyed ? 0 : this.#raw.writableLength;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Hands the client's messages to the conversation from here on; none has been read before. */
   open(connection: Connection): void {
     this.#connection = connection;
-    this.#ws.on("message", (data: RawData, isBinary: boolean) => this.#onMessage(data, isBinary));
+    this.#ws.on("message", onMessage);
   }
 
   async authenticate(token: string): Promise<{ viewer: Viewer; adopt(): void }> {
-    const credential = await this.#options.authenticate(token);
+    const credential = await this.#ports.authenticate(this, token);
     const adopt = () => {
       this.#credential = credential;
     };
@@ -77,55 +104,84 @@ export class ClientSocket implements Transport {
 
   /** Writes the frames in one go. A client with too much unread is closed: nothing waits for it. */
   send(frames: readonly Frame[]): void {
-    if (this.#ended || this.#ws.readyState !== this.#ws.OPEN) return;
-    if (this.#ws.bufferedAmount > limits.queuedBytes) {
-      this.#options.onLimit("realtime_queued_bytes");
-      this.#write([resyncFrame(null, "too_slow")]);
-      this.#close({ code: 1013, reason: "Too slow" });
-      return;
+    if (this.#ended || this.#ws.readyState !== WebSocket.OPEN) return;
+    if (this.#raw.writableLength > limits.queuedBytes) {
+      this.#ports.onLimit("realtime_queued_bytes");
+      this.#tooSlow();
+    } else {
+      this.#write(inPieces(frames));
     }
-    this.#write(frames);
+  }
+
+  /** All slow clients together have too much unread, and this is among the slowest. */
+  cutOff(): void {
+    if (this.#ended) return;
+    this.#ports.onLimit("realtime_queued_bytes_all");
+    this.#tooSlow();
   }
 
   /** Says why and closes. */
-  end({ message, code, reason }: Ending): void {
+  end({ message, code, reason, error }: Ending): void {
     if (this.#ended) return;
-    this.#write([errorFrame(message)]);
-    this.#close({ code, reason });
+    this.#close(error === undefined ? errorFrame(message) : frame({ type: "error", message, ...error }), {
+      code,
+      reason,
+    });
   }
 
   goAway(): void {
-    this.#close({ code: 1001, reason: "Server shutting down" });
+    if (!this.#ended) this.#close(null, { code: 1001, reason: "Server shutting down" });
   }
 
-  /** To be called once per heartbeat; a client not heard of since the last one is gone. */
-  heartbeat(frame: Frame): void {
+  /** To be called once per heartbeat, with a frame and a ping; a client not heard of since the last one is gone. */
+  heartbeat(bytes: Buffer): void {
     if (!this.#alive) {
-      this.#ws.terminate();
+      this.terminate();
       return;
     }
     this.#alive = false;
-    this.send([frame]);
-    this.#ws.ping();
+    this.send([bytes]);
   }
 
   terminate(): void {
+    this.#ended = true;
     this.#ws.terminate();
   }
 
-  #onMessage(data: RawData, isBinary: boolean): void {
+  /** For the handlers below: the client gave a sign of life. */
+  heard(): void {
+    this.#alive = true;
+  }
+
+  /** For the handlers below: something in what the client sent broke the protocol; the socket is being closed. */
+  broke(error: Error & { code?: string }): void {
+    if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") this.#ports.onLimit("realtime_message_bytes");
+  }
+
+  /** For the handlers below: the socket is closed. */
+  closed(): void {
+    this.#ended = true;
+    this.#connection?.close();
+    this.#ports.backlog.remove(this);
+    this.#ports.onClosed(this);
+  }
+
+  /** For the handlers below: takes one message. */
+  receive(data: RawData, isBinary: boolean): void {
     this.#alive = true;
     if (this.#ended) return;
-    const nowMs = this.#options.clock();
+    const nowMs = this.#ports.clock();
     if (nowMs - this.#windowStartMs >= 1_000) {
       this.#windowStartMs = nowMs;
       this.#messages = 0;
     }
     this.#messages += 1;
     if (this.#messages > limits.messagesPerSecond) {
-      this.#options.onLimit("realtime_messages_per_second");
-      const message = `Too many messages: at most ${limits.messagesPerSecond} per second.`;
-      this.end({ message, code: 1008, reason: "Too many messages" });
+      this.#ports.onLimit("realtime_messages_per_second");
+      this.end(tooManyMessages);
+    } else if ((data as Buffer).length > limits.messageBytes) {
+      this.#ports.onLimit("realtime_message_bytes");
+      this.end(tooLarge);
     } else if (isBinary) {
       this.send([errorFrame("Send JSON as text messages.")]);
     } else {
@@ -133,16 +189,51 @@ export class ClientSocket implements Transport {
     }
   }
 
-  #write(frames: readonly Frame[]): void {
-    this.#raw.cork();
-    for (const frame of frames) this.#ws.send(frame, { binary: false });
-    this.#raw.uncork();
+  /**
+   * Past the library, which would make each frame anew: it writes whole frames too, at once, and compresses nothing, so
+   * frames of both stay whole and in order.
+   */
+  #write(pieces: readonly Buffer[]): void {
+    const raw = this.#raw;
+    const behind = raw.writableLength > 0;
+    if (pieces.length === 1) {
+      raw.write(behind ? toKeep(pieces[0]!) : pieces[0]);
+    } else {
+      raw.cork();
+      for (const piece of pieces) raw.write(behind ? toKeep(piece) : piece);
+      raw.uncork();
+    }
+    if (raw.writableLength > 0) this.#ports.backlog.note(this);
   }
 
-  #close({ code, reason }: { code: number; reason: string }): void {
+  #tooSlow(): void {
+    this.#close(resyncFrame(null, "too_slow"), { code: 1013, reason: "Too slow" });
+  }
+
+  #close(last: Frame | null, { code, reason }: { code: number; reason: string }): void {
     this.#ended = true;
     this.#connection?.close();
+    if (last !== null && this.#ws.readyState === WebSocket.OPEN) this.#raw.write(last);
     this.#ws.close(code, reason);
-    setTimeout(() => this.#ws.terminate(), limits.closeMs).unref();
+    setTimeout(terminate, limits.closeMs, this.#ws).unref();
   }
 }
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  (this as RealtimeWebSocket).client?.receive(data, isBinary);
+}
+
+function onPong(this: WebSocket): void {
+  (this as RealtimeWebSocket).client?.heard();
+}
+
+/** What is wrong with a socket closes it by itself. */
+function onError(this: WebSocket, error: Error): void {
+  (this as RealtimeWebSocket).client?.broke(error);
+}
+
+function onClose(this: WebSocket): void {
+  (this as RealtimeWebSocket).client?.closed();
+}
+
+const terminate = (ws: WebSocket): void => ws.terminate();

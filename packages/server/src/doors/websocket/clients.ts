@@ -5,7 +5,10 @@ import type { Log } from "../../kernel/log.ts";
 import type { App } from "../../kernel/operation.ts";
 import type { Principal } from "../../kernel/principal.ts";
 import type { ResolvePrincipal } from "../principal.ts";
+import { Backlog } from "./backlog.ts";
 import type { ClientSocket } from "./client-socket.ts";
+import { Heartbeats } from "./heartbeats.ts";
+import { type Holder, HolderCounts } from "./holders.ts";
 import { limits } from "./limits.ts";
 import { SocketsByApp } from "./sockets-by-app.ts";
 import { type Ending, endingFor, signedOut } from "./standing.ts";
@@ -15,19 +18,28 @@ export interface ClientsPorts {
   readonly resolvePrincipal: ResolvePrincipal;
   readonly clock: Clock;
   readonly log: Log;
+  /** Everything of an app up to this place has been sent; null while that is not known. */
+  positionOf(appId: string): string | null;
 }
+
+/** A ping without content (RFC 6455 §5.5.2), whose pong tells that the client lives. */
+const PING = Buffer.from([0x89, 0]);
 
 /** The open connections of this node, by app: keeps them alive, and closes those that may not stand any more. */
 export class Clients {
   readonly #ports: ClientsPorts;
   readonly #sockets = new SocketsByApp<ClientSocket>();
+  readonly #holders = new HolderCounts();
+  readonly #heartbeats = new Heartbeats<ClientSocket>(limits.heartbeatMs, limits.heartbeatSlots);
   readonly #timers: NodeJS.Timeout[];
   #checking = false;
+  /** What waits for those that read slowly. */
+  readonly backlog = new Backlog<ClientSocket>(limits.queuedBytesAll);
 
   constructor(ports: ClientsPorts) {
     this.#ports = ports;
     this.#timers = [
-      setInterval(() => this.#heartbeat(), limits.heartbeatMs).unref(),
+      setInterval(() => this.#heartbeat(), limits.heartbeatMs / limits.heartbeatSlots).unref(),
       setInterval(() => this.#tick(), limits.recheckMs).unref(),
     ];
   }
@@ -40,12 +52,21 @@ export class Clients {
     return this.#sockets.countOf(appId);
   }
 
+  /** How many one user, key or anonymous address has. */
+  countOfHolder(appId: string, holder: Holder): number {
+    return this.#holders.countOf(appId, holder);
+  }
+
   add(socket: ClientSocket): void {
     this.#sockets.add(socket);
+    this.#holders.add(socket.appId, socket);
+    this.#heartbeats.add(socket, performance.now());
   }
 
   remove(socket: ClientSocket): void {
-    this.#sockets.remove(socket);
+    if (!this.#sockets.remove(socket)) return;
+    this.#holders.remove(socket.appId, socket);
+    this.#heartbeats.remove(socket);
   }
 
   /** Closes the connections of an end user's session. */
@@ -109,6 +130,7 @@ export class Clients {
   }
 
   #tick(): void {
+    this.backlog.refresh();
     if (this.#checking) return;
     this.#checking = true;
     void this.recheck("keys").finally(() => {
@@ -116,8 +138,19 @@ export class Clients {
     });
   }
 
+  /** To those whose turn it is: one writing each, of bytes made once per app. */
   #heartbeat(): void {
-    const frame = heartbeatFrame(this.#ports.clock());
-    for (const socket of this.#sockets.all()) socket.heartbeat(frame);
+    if (this.#heartbeats.count === 0) return;
+    const byApp = new Map<string, Buffer>();
+    for (const socket of this.#heartbeats.due(performance.now())) {
+      const { appId } = socket;
+      let bytes = byApp.get(appId);
+      if (bytes === undefined) {
+        const beat = heartbeatFrame(this.#ports.clock(), this.#ports.positionOf(appId));
+        bytes = Buffer.concat([beat, PING]);
+        byApp.set(appId, bytes);
+      }
+      socket.heartbeat(bytes);
+    }
   }
 }

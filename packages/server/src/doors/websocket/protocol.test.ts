@@ -38,6 +38,7 @@ describe("subscribing", () => {
       type: "subscribed",
       table: "tasks",
       filter: { room: "a" },
+      seq: expect.stringMatching(/^[0-9A-F]{16}-[0-9A-F]{8}$/),
     });
     await client.subscribe("tasks", { level: 7 });
     await app.write(

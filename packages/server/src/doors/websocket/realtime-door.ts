@@ -1,26 +1,29 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocketServer } from "ws";
 import { frame } from "../../features/realtime/frames.ts";
 import type { RealtimeService } from "../../features/realtime/service.ts";
 import { viewerOf } from "../../features/realtime/viewer.ts";
 import { errors } from "../../kernel/errors.ts";
+import { createGate } from "../../kernel/gate.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import type { Metrics } from "../../kernel/metrics.ts";
 import type { App } from "../../kernel/operation.ts";
+import { createRateLimit } from "../../kernel/rate-limit.ts";
 import { addressOf } from "../http/client-address.ts";
 import { originAllowed } from "../http/cors.ts";
 import { toAmbitError } from "../http/errors.ts";
-import { ClientSocket, type Credential } from "./client-socket.ts";
+import { ClientSocket, type ClientSocketPorts, type Credential, RealtimeWebSocket } from "./client-socket.ts";
 import { Clients, type ClientsPorts } from "./clients.ts";
 import { BEARER_PROTOCOL, isRealtimeUrl, type Request, readRequest } from "./handshake.ts";
 import { limits } from "./limits.ts";
+import { overLimit } from "./over-limit.ts";
 import { refuseUpgrade } from "./refusal.ts";
-import { type Ending, endingFor, tooMany } from "./standing.ts";
+import { type Ending, endingFor } from "./standing.ts";
 import type { UpgradeLane } from "./upgrades.ts";
 
-export interface RealtimeDoorDeps extends ClientsPorts {
-  readonly realtime: RealtimeService;
+export interface RealtimeDoorDeps extends Omit<ClientsPorts, "positionOf"> {
+  readonly realtime: RealtimeService & { positionOf?(appId: string): string | null };
   readonly metrics: Metrics;
   readonly baseDomain: string;
   /** How many proxies in front may be believed about the caller's address. */
@@ -53,12 +56,16 @@ interface Admission {
  * may pass with time (a paused app) and a missing credential are told by a frame after the upgrade, as clients expect.
  */
 export function createRealtimeLane(deps: RealtimeDoorDeps): UpgradeLane & { close(): Promise<void> } {
-  const clients = new Clients(deps);
-  const sockets = new WebSocketServer({
+  const { realtime, metrics } = deps;
+  const clients = new Clients({ ...deps, positionOf: (appId) => realtime.positionOf?.(appId) ?? null });
+  const ports = portsOf(deps, clients);
+  const handshakes = handshakeLimits(metrics);
+  const sockets = new WebSocketServer<typeof RealtimeWebSocket>({
     noServer: true,
+    WebSocket: RealtimeWebSocket,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: limits.messageBytes,
+    maxPayload: limits.receivedBytes,
     handleProtocols: (offered) => (offered.has(BEARER_PROTOCOL) ? BEARER_PROTOCOL : false),
   });
   let closing = false;
@@ -69,11 +76,16 @@ export function createRealtimeLane(deps: RealtimeDoorDeps): UpgradeLane & { clos
       socket.destroy();
       return;
     }
-    admit(wanted, request, deps, clients).then(
+    const admitted = handshakes.run(addressOf(request, deps.trustedProxies), () =>
+      admit(wanted, request, deps),
+    );
+    admitted.then(
       (admission) => {
         if (closing) socket.destroy();
         else
-          sockets.handleUpgrade(request, socket, head, (ws) => begin(ws, socket, admission, deps, clients));
+          sockets.handleUpgrade(request, socket, head, (ws) =>
+            begin(ws, socket, admission, { deps, clients, ports }),
+          );
       },
       (error) => refuseUpgrade(socket, toAmbitError(error, deps.log, newUuid()), deps.publicUrl()),
     );
@@ -81,8 +93,8 @@ export function createRealtimeLane(deps: RealtimeDoorDeps): UpgradeLane & { clos
   deps.onAppChanged((appId) => void clients.recheckApp(appId, "keys"));
   deps.onKeyRevoked(() => void clients.recheck("keys"));
   deps.onSessionEnded((_appId, sessionId) => clients.endSession(sessionId));
-  deps.realtime.onSessionEnded((sessionId) => clients.endSession(sessionId));
-  deps.realtime.onGap(() => void clients.recheck("all"));
+  realtime.onSessionEnded((sessionId) => clients.endSession(sessionId));
+  realtime.onGap(() => void clients.recheck("all"));
   return {
     matches: isRealtimeUrl,
     handle,
@@ -98,7 +110,6 @@ async function admit(
   { appReference, authorization }: Request,
   request: IncomingMessage,
   deps: RealtimeDoorDeps,
-  clients: Clients,
 ): Promise<Admission> {
   const { headers } = request;
   const app = await deps.findApp(appReference);
@@ -116,55 +127,71 @@ async function admit(
   }
   const ip = addressOf(request, deps.trustedProxies);
   const principal = await deps.resolvePrincipal(authorization, app.id, ip);
-  const ending = endingFor(app, principal, deps.clock()) ?? overLimit(app, deps, clients);
-  return { app, credential: { authorization, ip, principal }, ending };
+  return {
+    app,
+    credential: { authorization, ip, principal },
+    ending: endingFor(app, principal, deps.clock()),
+  };
 }
 
-function overLimit(app: App, { metrics }: RealtimeDoorDeps, clients: Clients): Ending | null {
-  if (clients.count >= limits.connections) {
-    metrics.limitsHit.inc({ limit: "realtime_connections" });
-    return tooMany(
-      `Realtime connection limit reached for this server (${limits.connections}). Try again later.`,
-    );
-  }
-  if (clients.countOf(app.id) >= limits.connectionsPerApp) {
-    metrics.limitsHit.inc({ limit: "realtime_connections_per_app" });
-    return tooMany(
-      `Realtime listener limit reached for this app (${limits.connectionsPerApp}). Try again later.`,
-    );
-  }
-  return null;
+/** Upgrade requests come at a bounded rate per address, and are looked into so many at a time. */
+function handshakeLimits(metrics: Metrics) {
+  const rate = createRateLimit(
+    { name: "realtime_handshakes", points: limits.handshakesPerAddress, windowS: limits.handshakeWindowS },
+    metrics,
+  );
+  const gate = createGate({
+    inside: limits.handshakesAtOnce,
+    waiting: limits.handshakesWaiting,
+    refusal() {
+      metrics.limitsHit.inc({ limit: "realtime_handshakes_waiting" });
+      return errors.QUOTA_RATE_LIMIT({
+        message: `Too many connections are being opened at once: ${limits.handshakesWaiting} wait already.`,
+        headers: { "Retry-After": "5" },
+      });
+    },
+  });
+  return {
+    async run<T>(address: string, work: () => Promise<T>): Promise<T> {
+      await rate.consume(address);
+      return gate.run("", work);
+    },
+  };
+}
+
+/** What the door's sockets share. */
+function portsOf(deps: RealtimeDoorDeps, clients: Clients): ClientSocketPorts {
+  return {
+    clock: deps.clock,
+    backlog: clients.backlog,
+    async authenticate({ appId, credential: { ip } }, token) {
+      const authorization = `Bearer ${token}`;
+      const app = await deps.findApp(appId);
+      const principal = await deps.resolvePrincipal(authorization, appId, ip);
+      const refusal = endingFor(app, principal, deps.clock());
+      if (refusal !== null) throw errors.AUTH_INSUFFICIENT_PERMISSIONS({ message: refusal.message });
+      return { authorization, ip, principal };
+    },
+    onClosed: (socket) => clients.remove(socket),
+    onLimit: (limit) => deps.metrics.limitsHit.inc({ limit }),
+  };
 }
 
 /** Begins the conversation. Nothing the client sent before is lost: it has not been read yet. */
 function begin(
-  ws: WebSocket,
+  ws: RealtimeWebSocket,
   raw: Duplex,
   { app, credential, ending }: Admission,
-  deps: RealtimeDoorDeps,
-  clients: Clients,
+  { deps, clients, ports }: { deps: RealtimeDoorDeps; clients: Clients; ports: ClientSocketPorts },
 ): void {
-  const { realtime, metrics } = deps;
-  const client = new ClientSocket(ws, raw, {
-    appId: app.id,
-    credential,
-    clock: deps.clock,
-    async authenticate(token) {
-      const authorization = `Bearer ${token}`;
-      const principal = await deps.resolvePrincipal(authorization, app.id, credential.ip);
-      const refusal = endingFor(app, principal, deps.clock());
-      if (refusal !== null) throw errors.AUTH_INSUFFICIENT_PERMISSIONS({ message: refusal.message });
-      return { authorization, ip: credential.ip, principal };
-    },
-    onClosed: (socket) => clients.remove(socket),
-    onLimit: (limit) => metrics.limitsHit.inc({ limit }),
-  });
-  if (ending !== null) {
-    client.end(ending);
+  const client = new ClientSocket(ws, raw, app.id, credential, ports);
+  const refusal = ending ?? overLimit(app.id, client, clients, ports.onLimit);
+  if (refusal !== null) {
+    client.end(refusal);
     return;
   }
   const viewer = viewerOf(credential.principal);
   clients.add(client);
-  client.open(realtime.connect(app.id, viewer, client));
+  client.open(deps.realtime.connect(app.id, viewer, client));
   client.send([frame({ type: "connected", app_id: app.id, role: ROLE_NAMES[viewer.role] })]);
 }

@@ -17,11 +17,13 @@ export class SocketsByApp<S extends { readonly appId: string }> {
     this.#count += 1;
   }
 
-  remove(socket: S): void {
+  /** False if it was not among them. */
+  remove(socket: S): boolean {
     const sockets = this.#byApp.get(socket.appId);
-    if (!sockets?.delete(socket)) return;
+    if (!sockets?.delete(socket)) return false;
     this.#count -= 1;
     if (sockets.size === 0) this.#byApp.delete(socket.appId);
+    return true;
   }
 
   /** The apps that have any, as they are now. */
@@ -29,13 +31,14 @@ export class SocketsByApp<S extends { readonly appId: string }> {
     return [...this.#byApp.keys()];
   }
 
-  /** Those of one app, as they are now. */
-  of(appId: string): S[] {
-    return [...(this.#byApp.get(appId) ?? [])];
+  /** Those of one app. Some may be removed while they are gone through. */
+  of(appId: string): Iterable<S> {
+    return this.#byApp.get(appId) ?? [];
   }
 
-  all(): S[] {
-    return [...this.#byApp.values()].flatMap((sockets) => [...sockets]);
+  /** Those of all apps. Some may be removed while they are gone through. */
+  *all(): IterableIterator<S> {
+    for (const sockets of this.#byApp.values()) yield* sockets;
   }
 
   /** Resolves when all are removed, at the latest after `withinMs`. */

@@ -21,7 +21,7 @@ export interface UpgradesOptions {
 /** Hands every upgrade request to the lane that takes it; refuses it when none does. `close` stops that. */
 export function attachUpgrades(server: Server, options: UpgradesOptions): { close(): void } {
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on("error", () => {});
+    socket.on("error", ignore);
     const url = rewriteUrl(request.url ?? "/", request.headers.host, options.baseDomain);
     const lane = options.lanes.find((candidate) => candidate.matches(url));
     if (lane === undefined) refuseUpgrade(socket, noSocketHere(), options.publicUrl());
@@ -32,6 +32,9 @@ export function attachUpgrades(server: Server, options: UpgradesOptions): { clos
     close: () => void server.off("upgrade", onUpgrade),
   };
 }
+
+/** Kept here, so that no socket holds on to the request it came with. */
+const ignore = (): void => {};
 
 const noSocketHere = () =>
   errors.RESOURCE_NOT_FOUND({

@@ -27,9 +27,12 @@ import {
 } from "./sql-write.ts";
 import { createTableSource, tableOf } from "./tables.ts";
 
+export type { ColumnPath, Filter as RowCondition } from "./ast.ts";
 export { decideCaller } from "./caller.ts";
+export { translatePgError } from "./pg-to-error.ts";
 export { parsePrefer } from "./prefer.ts";
 export { parseQueryString } from "./query-params.ts";
+export { type ConditionTable, conditionSql, parseCondition } from "./row-conditions.ts";
 export type { CallSqlOrder, ChangeAnswer, ChangeTarget, ListOptions, Query, SqlAnswer, SqlOrder };
 
 /** A table of an app, and who it is asked as. */

@@ -1,5 +1,6 @@
 import type { Queryable } from "../../engines/postgres/database.ts";
 import { tenantRole } from "../../engines/postgres/tenant.ts";
+import { COLUMN_FACTS } from "./filters/column-facts.ts";
 import { BROADCAST, WATCHED } from "./publications.ts";
 import { type CatalogColumn, type CatalogPolicy, noTable, type TableView, viewOf } from "./table-view.ts";
 
@@ -38,9 +39,13 @@ const TABLES = `
     (select coalesce(json_agg(json_build_object(
         'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'typeOid', a.atttypid::int8,
         'number', a.attnum, 'virtual', a.attgenerated = 'v',
+        'collation', ${COLUMN_FACTS.collation}, 'labels', ${COLUMN_FACTS.labels},
         'anon', has_column_privilege($3, c.oid, a.attnum, 'select'),
         'user', has_column_privilege($4, c.oid, a.attnum, 'select')) order by a.attnum), '[]')
       from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+    (select coalesce(json_agg(a.attname order by a.attnum), '[]')
+      from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+      where i.indrelid = c.oid and i.indisprimary) as key,
     (select coalesce(json_agg(json_build_object(
         'permissive', p.polpermissive, 'expression', pg_get_expr(p.polqual, p.polrelid),
         'anon', exists (select from unnest(p.polroles) r where r = 0 or pg_has_role($3, r, 'usage')),
@@ -59,6 +64,7 @@ interface TableRow {
   rls: boolean;
   enabled: boolean;
   columns: CatalogColumn[];
+  key: string[];
   policies: CatalogPolicy[];
 }
 

@@ -3,13 +3,15 @@ import type { Relation } from "../../engines/postgres/replication/pgoutput.ts";
 import { errors } from "../../kernel/errors.ts";
 import { createLog } from "../../kernel/log.ts";
 import { Metrics } from "../../kernel/metrics.ts";
-import { Channel } from "./channel.ts";
-import { placeOf } from "./frames.ts";
+import { Channel, type RowChange } from "./channel.ts";
 import type { Question, Verdict } from "./judge.ts";
 import { realtimeMetrics } from "./metrics.ts";
+import type { Commit } from "./queue.ts";
+import { sqlOnly } from "./rule-source.ts";
 import { ShapeSource } from "./shape-source.ts";
-import type { Peer, Viewer } from "./subscriptions.ts";
+import { type Peer, subscriptionOf, type Viewer } from "./subscriptions.ts";
 import { noTable, type RoleView, type TableView } from "./table-view.ts";
+import { received } from "./testing/received.ts";
 
 const relation: Relation = {
   oid: 1,
@@ -25,6 +27,13 @@ function view(dependsOn: string[] = [], user: RoleView["rows"] = { query: "", co
   const roles = { anon: { rows: "none", mask: null }, user: { rows: user, mask: null } } as const;
   return { ...noTable("notes"), exists: true, enabled: true, columns, form: "id:23", roles, dependsOn };
 }
+
+let lsn = 0n;
+const commit = (xid: number): Commit => ({
+  ...{ commitLsn: ++lsn, commitTime: new Date(0), xid, complete: true },
+});
+const inserted = (id: string) =>
+  ({ kind: "insert", index: 0, relation, old: null, new: [id] }) satisfies RowChange;
 
 const open: Channel[] = [];
 afterEach(() => {
@@ -50,24 +59,16 @@ function stage() {
     mark: () => ports.onMark(),
     snapshot: () => ports.onSnapshot(),
     judge: { judge: (question) => ports.onJudge(question) },
+    filters: { judge: async () => [], problem: async () => null },
+    rules: sqlOnly,
     shapes: new ShapeSource({ query: async () => [] }),
     metrics: realtimeMetrics(new Metrics()),
     log: createLog("silent"),
     clock: () => 0,
   });
   open.push(channel);
-  let lsn = 0n;
   const insert = (id: number, xid = 1, table = "notes") =>
-    channel.change(table, xid, () => ({
-      kind: "insert",
-      table,
-      relation,
-      old: null,
-      new: [String(id)],
-      place: placeOf(++lsn, new Date(0), 0),
-      commitMs: 0,
-      size: 1,
-    }));
+    channel.change(table, commit(xid), inserted(String(id)));
   return { channel, ports, insert };
 }
 
@@ -76,19 +77,21 @@ async function subscribe(channel: Channel, role: Viewer["role"] = "user") {
   const got: unknown[] = [];
   const peer: Peer = {
     viewer: { role, userId: "u", claims: '{"sub":"u"}', subject: "u" },
+    pending: null,
     send(frames) {
       for (const sent of frames) {
-        const frame = JSON.parse(sent.toString());
-        got.push(
-          frame.type === "change" ? frame.record.id : frame.type === "resync" ? frame.reason : frame.type,
-        );
+        for (const frame of received(sent)) {
+          got.push(
+            frame.type === "change" ? frame.record.id : frame.type === "resync" ? frame.reason : frame.type,
+          );
+        }
       }
     },
   };
   const state = channel.hold("notes");
   await channel.run(async () => {
     await channel.view(state);
-    state.subscriptions.set(peer, null);
+    state.subscriptions.add(subscriptionOf(peer, "notes"));
   });
   channel.release(state);
   return { got, done: () => channel.run(() => {}) };
@@ -202,16 +205,7 @@ describe("Channel", () => {
       return onJudge(question);
     };
     const large = (id: number) =>
-      channel.change("notes", 1, () => ({
-        kind: "insert",
-        table: "notes",
-        relation,
-        old: null,
-        new: [String(id)],
-        place: placeOf(BigInt(id), new Date(0), 0),
-        commitMs: 0,
-        size: 10 * 1024 * 1024,
-      }));
+      channel.change("notes", commit(1), inserted(`${" ".repeat(10 * 1024 * 1024)}${id}`));
     large(1);
     await asked.promise;
     for (let id = 2; id < 7; id++) large(id);

@@ -1,13 +1,27 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Relation, Row } from "../../engines/postgres/replication/pgoutput.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/log.ts";
+import { Compiling } from "./compiling.ts";
 import { deliver } from "./delivery.ts";
+import { decideFilters } from "./filter-verdicts.ts";
+import type { FilterJudge } from "./filters/judge.ts";
 import { notEnabledFrame, type ResyncReason, resyncFrame } from "./frames.ts";
 import type { Judge } from "./judge.ts";
 import { limits } from "./limits.ts";
+import { Memberships } from "./memberships.ts";
 import type { RealtimeMetrics } from "./metrics.ts";
 import { Outbox } from "./outbox.ts";
-import { type ChangeEntry, EntryQueue, isChange, type NoticeEntry, type TouchEntry } from "./queue.ts";
+import {
+  type ChangeEntry,
+  type Commit,
+  EntryQueue,
+  isChange,
+  type NoticeEntry,
+  type TouchEntry,
+} from "./queue.ts";
+import type { RuleSource } from "./rule-source.ts";
+import { Sampling } from "./sampling.ts";
 import { Settling } from "./settling.ts";
 import type { ShapeSource } from "./shape-source.ts";
 import { TableState } from "./table-state.ts";
@@ -23,13 +37,22 @@ export interface ChannelPorts {
   /** The text of `pg_current_snapshot()`. */
   snapshot(): Promise<string>;
   readonly judge: Judge;
+  readonly filters: FilterJudge;
+  readonly rules: RuleSource;
   readonly shapes: ShapeSource;
   readonly metrics: RealtimeMetrics;
   readonly log: Log;
   readonly clock: Clock;
 }
 
-type RowEvent = Omit<ChangeEntry, "seq">;
+/** A row's change as the log has it. */
+export interface RowChange {
+  readonly kind: "insert" | "update" | "delete";
+  readonly index: number;
+  readonly relation: Relation;
+  readonly old: Row | null;
+  readonly new: Row | null;
+}
 
 /**
  * One app's changes on their way to its connections: judged, rendered and sent strictly in the order of the log.
@@ -37,22 +60,33 @@ type RowEvent = Omit<ChangeEntry, "seq">;
  * the clients concerned are told to load afresh. Apps don't wait for each other, and none waits for a slow client.
  */
 export class Channel {
-  readonly #ports: ChannelPorts;
+  readonly ports: ChannelPorts;
+  readonly memberships = new Memberships();
+  readonly outbox: Outbox;
   readonly #queue = new EntryQueue();
   readonly #tables = new Map<string, TableState>();
   readonly #touched = new Map<string, number>();
   readonly #settling = new Settling();
-  readonly #outbox: Outbox;
+  readonly #compiling: Compiling;
+  readonly #sampling: Sampling;
   #seq = 0;
   /** The last place whose entry has been taken out of the queue. */
   #position = 0;
   #lastNotice = 0;
+  #generation = 0;
   #pumping = false;
   #closed = false;
 
   constructor(ports: ChannelPorts) {
-    this.#ports = ports;
-    this.#outbox = new Outbox(ports.metrics);
+    this.ports = ports;
+    this.outbox = new Outbox(ports.metrics);
+    this.#compiling = new Compiling(this.#asCompilingPorts());
+    this.#sampling = new Sampling(ports, {
+      lastTouch: (table) => this.#touched.get(table) ?? 0,
+      position: () => this.#position,
+      settle: () => this.#settle(),
+      distrust: (state, role) => this.#compiling.distrusted(state, role),
+    });
   }
 
   get idle(): boolean {
@@ -63,32 +97,49 @@ export class Channel {
     return this.#closed;
   }
 
+  /** Nothing waits and nothing is being sent. */
+  get quiet(): boolean {
+    return this.#queue.length === 0 && !this.#pumping;
+  }
+
   get tables(): ReadonlyMap<string, TableState> {
     return this.#tables;
   }
 
-  /** A committed change of one of the app's tables. The row is kept only if somebody subscribes to the table. */
-  change(table: string, xid: number, event: () => RowEvent): void {
-    this.#settling.add(xid);
+  /** A table, grant or policy was changed at a place the channel has not come to yet. */
+  get noticeWaits(): boolean {
+    return this.#lastNotice > this.#position;
+  }
+
+  /** A committed change of one of the app's tables. The row is kept only if somebody needs it. */
+  change(table: string, commit: Commit, change: RowChange): void {
+    this.#settling.add(commit.xid);
     const seq = ++this.#seq;
     this.#touched.set(table, seq);
-    if (this.#tables.has(table)) {
-      this.#ports.metrics.changes.inc();
-      this.#queue.push({ ...event(), seq });
+    const subscribed = this.#tables.has(table);
+    if (subscribed) this.ports.metrics.changes.inc();
+    if (subscribed || this.memberships.watches(table)) {
+      const size = charsOf(change.old) + charsOf(change.new);
+      this.#queue.push({ ...change, seq, commit, table, size });
     } else {
-      this.#queue.push({ kind: "touch", seq, table });
+      this.#queue.push({ kind: "touch", seq, commit, table });
     }
     if (this.#queue.chars > limits.queueChars || this.#queue.length > limits.queueEntries)
       this.reset("overrun");
     this.#start();
   }
 
-  truncated(table: string, xid: number): void {
-    this.#settling.add(xid);
+  truncated(table: string, commit: Commit): void {
+    this.#settling.add(commit.xid);
     const seq = ++this.#seq;
     this.#touched.set(table, seq);
-    this.#queue.push({ kind: "truncate", seq, table });
+    this.#queue.push({ kind: "truncate", seq, commit, table });
     this.#start();
+  }
+
+  /** The last part of a transaction has been pushed: what waited for it can go on. */
+  committed(): void {
+    if (this.#queue.length > 0) this.#start();
   }
 
   /** The app's tables, grants or policies may have changed at this place of the log. */
@@ -111,6 +162,9 @@ export class Channel {
   /** Gives up what waits: every subscriber is told to load afresh. */
   reset(reason: ResyncReason): void {
     this.#queue.keepTasks();
+    this.#generation += 1;
+    for (const state of this.#tables.values()) state.giveUpAllSources();
+    this.memberships.clear();
     this.notice({ tables: null, reason }, 0);
   }
 
@@ -159,6 +213,18 @@ export class Channel {
     this.#closed = true;
   }
 
+  /** Repeats `work` until the database answers, or nobody waits any more. */
+  async persist<T>(work: () => Promise<T>): Promise<T> {
+    for (let pauseMs: number = limits.retryMs; ; pauseMs = Math.min(pauseMs * 2, limits.retryMaxMs)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (this.#closed || (error as { code?: string }).code !== "DATABASE_UNAVAILABLE") throw error;
+        await sleep(pauseMs);
+      }
+    }
+  }
+
   #start(): void {
     if (this.#pumping || this.#closed) return;
     this.#pumping = true;
@@ -167,6 +233,7 @@ export class Channel {
   }
 
   async #pump(): Promise<void> {
+    let waits = false;
     try {
       for (let head = this.#queue.peek(); head !== undefined && !this.#closed; head = this.#queue.peek()) {
         if (head.kind === "task") {
@@ -176,19 +243,20 @@ export class Channel {
           this.#queue.shift();
           this.#position = head.seq;
           await this.#onNotice(head);
-        } else {
-          await this.#deliverBatch();
+        } else if (!(await this.#deliverBatch())) {
+          waits = true;
+          break;
         }
       }
     } catch (error) {
       if (!this.#closed) {
-        this.#ports.log.error({ err: error, app: this.#ports.appId }, "realtime: a batch failed");
+        this.ports.log.error({ err: error, app: this.ports.appId }, "realtime: a batch failed");
         await sleep(limits.retryMaxMs);
         this.reset("stream_lost");
       }
     }
     this.#pumping = false;
-    if (this.#queue.length > 0) this.#start();
+    if (this.#queue.length > 0 && !waits) this.#start();
   }
 
   async #onNotice({ resync }: NoticeEntry): Promise<void> {
@@ -209,19 +277,20 @@ export class Channel {
     if (states.length === 0) return;
     const names = states.map((state) => state.table);
     await this.#settle();
-    const views = await this.#persist(async () => {
-      const loaded = await this.#ports.load(names);
-      await this.#ports.mark();
+    const views = await this.persist(async () => {
+      const loaded = await this.ports.load(names);
+      await this.ports.mark();
       return loaded;
     });
-    const blindBefore = this.#lastNotice > this.#position ? this.#lastNotice : 0;
+    const blindBefore = this.noticeWaits ? this.#lastNotice : 0;
     for (const state of states) {
       const before = state.view;
       state.setView(views.get(state.table)!, blindBefore);
       if (before !== null) this.#tellDifference(state, before);
-      state.tellMissed(this.#outbox);
+      this.#compiling.viewRead(state, before);
+      state.tellMissed(this.outbox);
     }
-    this.#outbox.flush();
+    this.outbox.flush();
   }
 
   /** What a change of the table's definition means to its subscribers. */
@@ -232,52 +301,70 @@ export class Channel {
       (role) => !sameRoleView(before.roles[role], view.roles[role]),
     );
     const off = before.enabled && !view.enabled ? notEnabledFrame(state.table) : null;
-    const resync = resyncFrame(state.table, "policy_changed");
-    for (const { identity, members } of state.subscriptions.groups()) {
-      const lookDifferently = identity.role !== "service" && changed.includes(identity.role);
-      for (const peer of members.keys()) {
-        if (off !== null) this.#outbox.put(peer, off);
-        if (lookDifferently) this.#outbox.resync(peer, resync, "policy_changed");
+    for (const group of state.subscriptions.groups()) {
+      const { role } = group.identity;
+      const looksDifferently = role !== "service" && changed.includes(role);
+      for (const subscription of group.members) {
+        if (off !== null) this.outbox.put(subscription, off, null);
+        if (!looksDifferently) continue;
+        const frame = resyncFrame(state.table, "policy_changed", subscription.id);
+        this.outbox.resync(subscription, frame, "policy_changed");
       }
     }
   }
 
-  async #deliverBatch(): Promise<void> {
+  /** False: what waits is not complete yet. */
+  async #deliverBatch(): Promise<boolean> {
     const entries = await this.#takeBatch();
-    const { shapes, judge, appId, metrics, clock } = this.#ports;
-    const changes = entries.flatMap((entry) => {
-      if (!isChange(entry)) return [];
+    if (entries.length === 0) return false;
+    const { shapes, judge, appId, metrics, clock } = this.ports;
+    const all = entries.filter(isChange);
+    const changes = all.flatMap((entry) => {
       const state = this.#tables.get(entry.table);
       return state?.view?.enabled ? [{ entry, state }] : [];
     });
-    await this.#persist(() => shapes.prepare(changes.map(({ entry }) => entry.relation)));
+    await this.#prepare(all);
     const shape = (entry: ChangeEntry) => shapes.peek(entry.relation)!;
-    const dependent = changes.some(({ state }) => state.view!.dependsOn.length > 0);
+    const dependent = changes.some(
+      ({ state }) => state.view!.dependsOn.length > 0 && state.subscriptions.judgedBySql,
+    );
     if (dependent || this.#settling.count > limits.unsettledTransactions) await this.#settle();
-    const verdicts = await this.#persist(() => decideAll(changes, { judge, appId, shape }));
+    const verdicts = await this.persist(() => decideAll(changes, { judge, appId, shape }));
+    const filters = await this.persist(() =>
+      decideFilters(changes, { asker: this.ports.filters, appId, shape }),
+    );
     // What those policies read may have changed between the change and the verdict: the log tells.
-    if (dependent) await this.#persist(() => this.#ports.mark());
-    const lastTouch = (table: string) => this.#touched.get(table) ?? 0;
-    const settle = () => this.#settle();
+    if (dependent) await this.persist(() => this.ports.mark());
     await deliver(entries, {
       tables: this.#tables,
       verdicts,
-      lastTouch,
+      filters,
+      memberships: this.memberships,
+      lastTouch: (table) => this.#touched.get(table) ?? 0,
       shape,
-      settle,
-      outbox: this.#outbox,
+      settle: () => this.#settle(),
+      outbox: this.outbox,
     });
+    for (const state of this.#tables.values()) this.#compiling.again(state);
+    this.#sampling.take(changes, shape);
     const newest = changes.at(-1);
-    if (newest !== undefined) metrics.lag.set((clock() - newest.entry.commitMs) / 1000);
+    if (newest !== undefined) metrics.lag.set((clock() - newest.entry.commit.commitTime.getTime()) / 1000);
+    return true;
   }
 
-  /** The next entries up to a notice, a task, the limits, or a row of a form the table's view was not read for. */
+  /**
+   * The next entries up to a notice, a task, the limits, or a row of a form the table's view was not read for. Where
+   * there are memberships, transactions stay whole: none if the first of them is not all there yet.
+   */
   async #takeBatch(): Promise<(ChangeEntry | TouchEntry)[]> {
     const batch: (ChangeEntry | TouchEntry)[] = [];
     let chars = 0;
     for (let head = this.#queue.peek(); head !== undefined; head = this.#queue.peek()) {
       if (head.kind === "task" || head.kind === "notice") break;
-      if (batch.length >= limits.batchEntries || chars >= limits.batchChars) break;
+      const whole = this.memberships.size > 0;
+      if (whole && !head.commit.complete) break;
+      const within = whole && batch.at(-1)?.commit === head.commit;
+      if (!within && (batch.length >= limits.batchEntries || chars >= limits.batchChars)) break;
       if (isChange(head)) {
         const state = this.#tables.get(head.table);
         if (state !== undefined && !state.fits(head.relation)) {
@@ -294,20 +381,38 @@ export class Channel {
     return batch;
   }
 
-  /** Waits until queries see everything the log has shown so far. */
-  #settle(): Promise<void> {
-    return this.#settling.settle(() => this.#persist(() => this.#ports.snapshot()), this);
+  #prepare(entries: readonly ChangeEntry[]): Promise<void> {
+    return this.persist(() => this.ports.shapes.prepare(entries.map(({ relation }) => relation)));
   }
 
-  /** Repeats `work` until the database answers, or nobody waits any more. */
-  async #persist<T>(work: () => Promise<T>): Promise<T> {
-    for (let pauseMs: number = limits.retryMs; ; pauseMs = Math.min(pauseMs * 2, limits.retryMaxMs)) {
-      try {
-        return await work();
-      } catch (error) {
-        if (this.#closed || (error as { code?: string }).code !== "DATABASE_UNAVAILABLE") throw error;
-        await sleep(pauseMs);
-      }
-    }
+  /** Waits until queries see everything the log has shown so far. */
+  #settle(): Promise<void> {
+    return this.#settling.settle(() => this.persist(() => this.ports.snapshot()), this);
   }
+
+  #asCompilingPorts(): ConstructorParameters<typeof Compiling>[0] {
+    const channel = this;
+    const { appId, rules, log, shapes } = this.ports;
+    return {
+      ...{ appId, rules, log, memberships: this.memberships, tables: this.#tables, queue: this.#queue },
+      get closed() {
+        return channel.#closed;
+      },
+      get generation() {
+        return channel.#generation;
+      },
+      run: (work) => channel.run(work),
+      settle: () => channel.#settle(),
+      mark: () => channel.ports.mark(),
+      persist: (work) => channel.persist(work),
+      prepare: (entries) => channel.#prepare(entries),
+      shape: (entry) => shapes.peek(entry.relation)!,
+    };
+  }
+}
+
+function charsOf(row: Row | null): number {
+  let chars = 0;
+  if (row !== null) for (const value of row) if (typeof value === "string") chars += value.length;
+  return chars;
 }

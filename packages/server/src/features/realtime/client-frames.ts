@@ -8,22 +8,51 @@ const json = (chars: number) =>
     message: `is longer than ${chars} characters of JSON`,
   });
 
+const id = z.string().min(1).max(limits.idChars);
+
+const subscribeFrame = z.object({
+  type: z.literal("subscribe"),
+  table,
+  id: id.optional(),
+  filter: z
+    .union([
+      z.string().max(limits.filterChars),
+      z
+        .record(z.string(), json(limits.filterValueChars))
+        .refine((filter) => Object.keys(filter).length <= limits.filterColumns, {
+          message: `names more than ${limits.filterColumns} columns`,
+        }),
+    ])
+    .nullish(),
+  columns: z.array(z.string().min(1).max(63)).min(1).max(limits.subscriptionColumns).optional(),
+  initial: z.boolean().optional(),
+  since: z
+    .string()
+    .regex(/^[0-9A-F]{16}-[0-9A-F]{8}$/, "is not a seq as this server gives it")
+    .optional(),
+});
+
+export type SubscribeFrame = z.infer<typeof subscribeFrame>;
+
+const unsubscribeFrame = z
+  .object({ type: z.literal("unsubscribe"), table: table.optional(), id: id.optional() })
+  .refine((frame) => frame.table !== undefined || frame.id !== undefined, {
+    message: "is missing: name the table, or the id of a subscription",
+    path: ["table"],
+  });
+
 /** Frames a client may send. Fields beyond these are ignored, so that newer clients still work. */
 const clientFrame = z.discriminatedUnion("type", [
-  z.object({
-    type: z.literal("subscribe"),
-    table,
-    filter: z
-      .record(z.string(), json(limits.filterValueChars))
-      .refine((filter) => Object.keys(filter).length <= limits.filterColumns, {
-        message: `names more than ${limits.filterColumns} columns`,
-      })
-      .nullish(),
-  }),
-  z.object({ type: z.literal("unsubscribe"), table }),
+  subscribeFrame,
+  unsubscribeFrame,
   z.object({ type: z.literal("presence_track"), metadata: json(limits.presenceMetadataChars).optional() }),
   z.object({ type: z.literal("presence_update"), metadata: json(limits.presenceMetadataChars).optional() }),
-  z.object({ type: z.literal("event"), event: z.string().min(1).max(200), payload: z.unknown().optional() }),
+  z.object({
+    type: z.literal("event"),
+    event: z.string().min(1).max(200),
+    payload: z.unknown().optional(),
+    id: id.optional(),
+  }),
   z.object({ type: z.literal("auth"), token: z.string().min(1) }),
 ]);
 

@@ -1,14 +1,10 @@
 import { AmbitError } from "../../kernel/errors.ts";
 import { type ClientFrame, readClientFrame } from "./client-frames.ts";
-import { addFilter } from "./filter.ts";
-import { errorFrame, type Frame, frame, notEnabledFrame, resyncFrame } from "./frames.ts";
-import type { Hub } from "./hub.ts";
+import { errorFrame, type Frame, frame, resyncFrame } from "./frames.ts";
 import { limits } from "./limits.ts";
-import type { RealtimeMetrics } from "./metrics.ts";
 import type { Presence } from "./presence.ts";
+import { Subscribing, type SubscribingPorts } from "./subscribing.ts";
 import type { Peer, Viewer } from "./subscriptions.ts";
-import type { TableState } from "./table-state.ts";
-import type { TableView } from "./table-view.ts";
 
 /** The far end of a connection: what the door gives. */
 export interface Transport {
@@ -17,14 +13,9 @@ export interface Transport {
   authenticate(token: string): Promise<{ viewer: Viewer; adopt(): void }>;
 }
 
-export interface ConnectionPorts {
-  readonly appId: string;
+export interface ConnectionPorts extends SubscribingPorts {
   readonly clientId: string;
-  readonly hub: Hub;
-  /** Resolves once every change committed from then on will be read. */
-  ready(): Promise<void>;
   readonly presence: Presence;
-  readonly metrics: RealtimeMetrics;
   /** Runs the function an event is meant for; null if there is none. */
   onEvent(event: {
     appId: string;
@@ -39,7 +30,8 @@ export class Connection implements Peer {
   viewer: Viewer;
   readonly #ports: ConnectionPorts;
   readonly #transport: Transport;
-  readonly #tables = new Set<string>();
+  pending: Frame[] | null = null;
+  readonly #subscribing: Subscribing;
   #tail: Promise<void> = Promise.resolve();
   #waiting = 0;
   #open = true;
@@ -48,6 +40,7 @@ export class Connection implements Peer {
     this.viewer = viewer;
     this.#transport = transport;
     this.#ports = ports;
+    this.#subscribing = new Subscribing(this, ports);
     ports.metrics.connections.inc();
   }
 
@@ -82,8 +75,7 @@ export class Connection implements Peer {
     if (!this.#open) return;
     this.#open = false;
     this.#ports.metrics.connections.dec();
-    for (const table of this.#tables) this.#drop(table);
-    this.#tables.clear();
+    this.#subscribing.close();
     this.#ports.presence.leave(this.#ports.appId, this.#ports.clientId);
   }
 
@@ -91,88 +83,31 @@ export class Connection implements Peer {
     const { appId, clientId, presence } = this.#ports;
     switch (message.type) {
       case "subscribe":
-        return this.#subscribe(message.table, message.filter ?? null);
-      case "unsubscribe":
-        if (this.#tables.delete(message.table)) this.#drop(message.table);
-        return this.send([frame({ type: "unsubscribed", table: message.table })]);
+        return this.#subscribing.subscribe(message);
+      case "unsubscribe": {
+        const { table, id } = message;
+        this.#subscribing.unsubscribe({ table, id });
+        return this.send([frame({ type: "unsubscribed", ...(id === undefined ? { table } : { id }) })]);
+      }
       case "presence_track":
         return presence.track(appId, this, clientId, message.metadata ?? {});
       case "presence_update":
         if (presence.update(appId, clientId, message.metadata ?? {})) return;
         return this.send([errorFrame("presence_update comes after presence_track.")]);
       case "event":
-        return this.#event(message.event, message.payload ?? null);
+        return this.#event(message.event, message.payload ?? null, message.id);
       case "auth":
         return this.#renew(message.token);
     }
   }
 
-  async #subscribe(table: string, filter: Record<string, unknown> | null): Promise<void> {
-    if (!this.#tables.has(table) && this.#tables.size >= limits.subscriptionsPerConnection) {
-      const message = `A connection may subscribe to ${limits.subscriptionsPerConnection} tables: unsubscribe from one first.`;
-      return this.send([errorFrame(message)]);
-    }
-    if (!(await this.#isReady())) {
-      const message = `Subscribing to ${table} failed: changes can't be read at the moment. Subscribe again in a few seconds.`;
-      return this.send([errorFrame(message)]);
-    }
-    const { hub, appId } = this.#ports;
-    const channel = hub.channel(appId);
-    const state = channel.hold(table);
-    try {
-      await channel.run(async () => {
-        if (!this.#open) return;
-        const view = await channel.view(state);
-        const problem = filter === null ? null : filterProblem(view, this.viewer, filter);
-        const known = state.subscriptions.get(this)?.filters;
-        const filters = addFilter(known, filter === null ? null : new Map(Object.entries(filter)));
-        if (problem !== null || (filters?.length ?? 0) > limits.filtersPerTable) {
-          return this.send([
-            errorFrame(problem ?? `A table takes ${limits.filtersPerTable} filters per connection.`),
-          ]);
-        }
-        if (!this.#open) return;
-        const replies = [frame({ type: "subscribed", table, ...(filter === null ? {} : { filter }) })];
-        if (!view.enabled) replies.push(notEnabledFrame(table));
-        this.send(replies);
-        state.subscriptions.set(this, filters);
-        if (!this.#tables.has(table)) this.#ports.metrics.subscriptions.inc();
-        this.#tables.add(table);
-      });
-    } finally {
-      channel.release(state);
-      hub.dropIfIdle(appId);
-    }
-  }
-
-  #drop(table: string): void {
-    const { hub, appId, metrics } = this.#ports;
-    metrics.subscriptions.dec();
-    const channel = hub.existing(appId);
-    const state = channel?.tables.get(table);
-    if (channel === undefined || state === undefined) return;
-    state.subscriptions.delete(this);
-    channel.forgetIfUnused(state);
-    hub.dropIfIdle(appId);
-  }
-
-  async #isReady(): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(resolve, limits.readyMs, false);
-    this.#ports.ready().then(
-      () => resolve(true),
-      () => resolve(false),
-    );
-    const ready = await promise;
-    clearTimeout(timer);
-    return ready;
-  }
-
-  async #event(name: string, payload: unknown): Promise<void> {
+  async #event(name: string, payload: unknown, id: string | undefined): Promise<void> {
     const { appId } = this.#ports;
     const answer = await this.#ports.onEvent({ appId, viewer: this.viewer, name, payload });
     if (answer === null) return this.send([errorFrame(`No handler for event: ${name}`)]);
-    this.send([frame({ type: "event_response", event: name, data: answer.data })]);
+    this.send([
+      frame({ type: "event_response", event: name, ...(id === undefined ? {} : { id }), data: answer.data }),
+    ]);
   }
 
   /** Goes on with a fresh token of the same user. New claims may show other rows. */
@@ -184,19 +119,15 @@ export class Connection implements Peer {
     adopt();
     const before = this.viewer;
     const channel = this.#ports.hub.existing(this.#ports.appId);
-    if (channel === undefined) this.viewer = viewer;
-    else await channel.run(() => this.#become(viewer, [...channel.tables.values()]));
+    const become = () =>
+      this.#subscribing.become(() => {
+        this.viewer = viewer;
+      });
+    if (channel === undefined) become();
+    else await channel.run(become);
     const replies = [frame({ type: "authenticated" })];
     if (!sameStanding(before.claims, viewer.claims)) replies.push(resyncFrame(null, "identity_changed"));
     this.send(replies);
-  }
-
-  #become(viewer: Viewer, states: readonly TableState[]): void {
-    const taken = states.map(({ subscriptions }) => ({ subscriptions, mine: subscriptions.delete(this) }));
-    this.viewer = viewer;
-    for (const { subscriptions, mine } of taken) {
-      if (mine !== undefined) subscriptions.set(this, mine.filters).blind = mine.blind;
-    }
   }
 }
 
@@ -209,14 +140,4 @@ function sameStanding(a: string, b: string): boolean {
     return JSON.stringify(entries.filter(([name]) => !OF_THE_TOKEN.includes(name)).sort());
   };
   return standing(a) === standing(b);
-}
-
-function filterProblem(view: TableView, viewer: Viewer, filter: Record<string, unknown>): string | null {
-  if (!view.exists) return null;
-  const mask = viewer.role === "service" ? null : view.roles[viewer.role].mask;
-  const unreadable = Object.keys(filter).find(
-    (column) => !view.columns.has(column) || mask?.has(column) === false,
-  );
-  if (unreadable === undefined) return null;
-  return `The filter names ${unreadable.slice(0, 63)}: ${view.table} has no such column that this connection may read.`;
 }

@@ -1,20 +1,24 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Row } from "../../engines/postgres/replication/pgoutput.ts";
-import { passes } from "./filter.ts";
-import { changeFrame, errorFrame, type Frame } from "./frames.ts";
+import type { FilterVerdicts } from "./filter-verdicts.ts";
+import { errorFrame } from "./frames.ts";
+import { Images } from "./images.ts";
+import type { Memberships } from "./memberships.ts";
 import type { Outbox } from "./outbox.ts";
-import { type ChangeEntry, isChange, type TouchEntry } from "./queue.ts";
-import type { Mask, Shape } from "./record.ts";
-import type { Group, Subscription } from "./subscriptions.ts";
+import { type ChangeEntry, type Commit, isChange, type TouchEntry } from "./queue.ts";
+import type { Shape } from "./record.ts";
+import type { Group, RoleWatchers, Subscription } from "./subscriptions.ts";
 import type { TableState } from "./table-state.ts";
 import type { ViewerRole } from "./table-view.ts";
-import type { Sight, Verdicts } from "./verdicts.ts";
-import { type Outcome, outcomeOf } from "./visibility.ts";
+import type { Verdicts } from "./verdicts.ts";
+import { outcomeOf } from "./visibility.ts";
 
 /** What delivering a batch needs to know. */
 export interface DeliveryContext {
   readonly tables: ReadonlyMap<string, TableState>;
   readonly verdicts: ReadonlyMap<TableState, ReadonlyMap<ViewerRole, Verdicts>>;
+  readonly filters: FilterVerdicts;
+  readonly memberships: Memberships;
   /** The last place at which a table changed, as far as the log has been read. */
   lastTouch(table: string): number;
   shape(change: ChangeEntry): Shape;
@@ -23,15 +27,21 @@ export interface DeliveryContext {
   readonly outbox: Outbox;
 }
 
+type Entry = ChangeEntry | TouchEntry;
+
+const VIEWER_ROLES: readonly ViewerRole[] = ["anon", "user"];
+
 /** Turns a batch into frames, in commit order. Yields between large portions. */
-export async function deliver(
-  entries: readonly (ChangeEntry | TouchEntry)[],
-  context: DeliveryContext,
-): Promise<void> {
-  const { tables, outbox } = context;
-  for (const entry of entries) {
+export async function deliver(entries: readonly Entry[], context: DeliveryContext): Promise<void> {
+  const { tables, outbox, memberships } = context;
+  let commit: Commit | null = null;
+  for (const [at, entry] of entries.entries()) {
+    if (entry.commit !== commit) {
+      commit = entry.commit;
+      if (memberships.size > 0) moveMembers(entries, at, context);
+    }
     for (const state of tables.values()) {
-      if (state.view?.dependsOn.includes(entry.table)) state.missed("viewers", "dependency_changed");
+      if (state.view?.dependsOn.includes(entry.table)) state.missed("by_sql", "dependency_changed");
     }
     const state = tables.get(entry.table);
     if (state === undefined || !state.view?.enabled) continue;
@@ -47,151 +57,170 @@ export async function deliver(
   outbox.flush();
 }
 
-/** How the callers of one role look at one change. */
-interface RoleSight {
-  readonly mask: Mask;
-  before(group: Group): Sight;
-  after(group: Group): Sight;
+/**
+ * Takes over what the transaction that begins at `from` changes of memberships. Whom it concerns gets nothing of this
+ * transaction: before it they saw by other memberships than after it. They load afresh.
+ */
+function moveMembers(entries: readonly Entry[], from: number, context: DeliveryContext): void {
+  const { memberships, tables, shape } = context;
+  const { commit } = entries[from]!;
+  for (let at = from; at < entries.length && entries[at]!.commit === commit; at += 1) {
+    const entry = entries[at]!;
+    if (!memberships.watches(entry.table)) continue;
+    if (!isChange(entry) || incomplete(entry)) {
+      // Nobody knows any more who belongs: Postgres is asked until the sets have been read again.
+      for (const state of memberships.forget(entry.table, tables))
+        state.missed("viewers", "dependency_changed");
+      continue;
+    }
+    for (const { source, members } of memberships.apply(entry, shape(entry))) {
+      for (const state of tables.values()) {
+        for (const role of VIEWER_ROLES) {
+          for (const group of state.subscriptions.roles[role].index?.holding(source, members) ?? []) {
+            group.skips = commit;
+            state.missedBy(group, "membership_changed");
+          }
+        }
+      }
+    }
+  }
 }
 
-const always = () => true;
-const never = () => false;
-const undecided = () => null;
+/** Without the whole old row nobody can say who saw it. */
+export const incomplete = (entry: ChangeEntry): boolean =>
+  entry.kind !== "insert" && (entry.old === null || entry.relation.replicaIdentity !== "f");
 
-const sightOfAll = (entry: ChangeEntry, mask: Mask): RoleSight => ({
-  mask,
-  before: entry.old === null ? never : always,
-  after: entry.new === null ? never : always,
-});
+let stamps = 0;
+const OLD = 1;
+const NEW = 2;
 
 function deliverChange(entry: ChangeEntry, state: TableState, context: DeliveryContext): void {
-  if (entry.kind !== "insert" && (entry.old === null || entry.relation.replicaIdentity !== "f")) {
-    // Without the whole old row nobody can say who saw it.
+  if (incomplete(entry)) {
     state.missed("all", "table_changed");
     return;
   }
   const images = new Images(entry, context.shape(entry));
-  const sights = {
-    service: sightOfAll(entry, null),
-    anon: roleSight(entry, state, "anon", context),
-    user: roleSight(entry, state, "user", context),
+  const { roles } = state.subscriptions;
+  const to = (group: Group, seesOld: boolean, seesNew: boolean) =>
+    deliverToGroup(group, { seesOld, seesNew }, images, state, context);
+  const toAll = ({ groups }: RoleWatchers) => {
+    for (const group of groups.values()) to(group, entry.old !== null, entry.new !== null);
   };
-  for (const group of state.subscriptions.groups()) {
-    const sight = sights[group.identity.role];
-    if (sight === "missed") {
-      state.missed("viewers", entry.seq < state.blindBefore ? "policy_changed" : "dependency_changed");
-    } else {
-      deliverToGroup(group, sight, images, state, context.outbox);
+  toAll(roles.service);
+  for (const role of VIEWER_ROLES) {
+    const watchers = roles[role];
+    if (watchers.groups.size === 0) continue;
+    const { rows } = state.view!.roles[role];
+    // The policies that held at this place are not known any more.
+    if (entry.seq < state.blindBefore) state.missed("viewers", "policy_changed");
+    else if (rows === "all") toAll(watchers);
+    else if (rows !== "none") {
+      deliverByIndex(watchers, images, state, to);
+      deliverBySql(watchers, entry, { state, role, images }, context, to);
     }
   }
 }
 
-/** `missed`: the policies that held at this place are not known any more, or what they read has changed since. */
-function roleSight(
+type To = (group: Group, seesOld: boolean, seesNew: boolean) => void;
+
+/** To those whom the row's own values lead to. */
+function deliverByIndex({ index }: RoleWatchers, images: Images, state: TableState, to: To): void {
+  if (index === null || index.size === 0) return;
+  const before = images.old === null ? [] : index.seeing(images.old);
+  const after = images.new === null ? [] : index.seeing(images.new);
+  if (before === null || after === null) {
+    state.missed("viewers", "evaluation_failed");
+    return;
+  }
+  const { commit } = images.change;
+  const stamp = ++stamps;
+  const seen: Group[] = [];
+  for (const group of before) {
+    group.stamp = stamp;
+    group.sight = OLD;
+    seen.push(group);
+  }
+  for (const group of after) {
+    if (group.stamp === stamp) group.sight |= NEW;
+    else {
+      group.stamp = stamp;
+      group.sight = NEW;
+      seen.push(group);
+    }
+  }
+  for (const group of seen) {
+    if (group.skips !== commit) to(group, (group.sight & OLD) !== 0, (group.sight & NEW) !== 0);
+  }
+}
+
+/** To those for whom Postgres has decided. */
+function deliverBySql(
+  { bySql }: RoleWatchers,
   entry: ChangeEntry,
-  state: TableState,
-  role: ViewerRole,
+  { state, role, images }: { state: TableState; role: ViewerRole; images: Images },
   context: DeliveryContext,
-): RoleSight | "missed" {
+  to: To,
+): void {
+  if (bySql.size === 0) return;
   const view = state.view!;
-  const { rows, mask } = view.roles[role];
-  if (entry.seq < state.blindBefore) return "missed";
-  if (rows === "none") return { mask, before: never, after: never };
-  if (rows === "all") return sightOfAll(entry, mask);
-  if (view.unwatched) return "missed";
-  if (view.dependsOn.some((table) => context.lastTouch(table) > entry.seq)) return "missed";
+  // What the policies read has changed since, or is not followed: the verdict may be of another moment.
+  if (view.unwatched || view.dependsOn.some((table) => context.lastTouch(table) > entry.seq)) {
+    state.missed("by_sql", "dependency_changed");
+    return;
+  }
   const verdicts = context.verdicts.get(state)?.get(role);
-  const on = (row: Row | null) => (row === null ? never : (verdicts?.on(row) ?? undecided));
-  return { mask, before: on(entry.old), after: on(entry.new) };
+  const sights = (row: Row | null) => (row === null ? () => false : (verdicts?.on(row) ?? (() => null)));
+  const [old, after] = [sights(entry.old), sights(entry.new)];
+  for (const group of bySql) {
+    const [seesOld, seesNew] = [old(group), after(group)];
+    if (seesOld === null || seesNew === null) {
+      for (const subscription of group.members)
+        tellUndecided(subscription, images.change.table, context.outbox);
+    } else to(group, seesOld, seesNew);
+  }
 }
 
 function deliverToGroup(
   group: Group,
-  sight: RoleSight,
+  sight: { readonly seesOld: boolean; readonly seesNew: boolean },
   images: Images,
   state: TableState,
-  outbox: Outbox,
+  context: DeliveryContext,
 ): void {
-  const seesOld = sight.before(group);
-  const seesNew = sight.after(group);
-  const { table, kind } = images.change;
-  for (const subscription of group.members.values()) {
-    if (seesOld === null || seesNew === null) {
-      tellUndecided(subscription, table, outbox);
-      continue;
-    }
-    if (subscription.blind) {
-      subscription.blind = false;
-      state.recovered.add(subscription.peer);
-    }
-    const { filters } = subscription;
-    const passing = (which: "old" | "new") =>
-      passes(filters, (column) => images.value(which, column, sight.mask));
-    const outcome = outcomeOf(kind, seesOld && passing("old"), seesNew && passing("new"));
-    if (outcome === null || (outcome === "update" && images.looksUnchanged(sight.mask))) continue;
-    outbox.put(subscription.peer, images.frame(outcome, sight.mask));
+  for (const subscription of group.members) deliverTo(subscription, sight, images, state, context);
+}
+
+/** Sends one subscription what the change is to it, if it is anything. */
+export function deliverTo(
+  subscription: Subscription,
+  { seesOld, seesNew }: { readonly seesOld: boolean; readonly seesNew: boolean },
+  images: Images,
+  state: Pick<TableState, "projections" | "recovered">,
+  { filters, outbox }: Pick<DeliveryContext, "filters" | "outbox">,
+): void {
+  const { mask, filterable } = state.projections.of(subscription);
+  const { change } = images;
+  const passesOld =
+    seesOld && (filterable ? filters.passes(subscription.filters, images.old, change.old) : false);
+  const passesNew =
+    seesNew && (filterable ? filters.passes(subscription.filters, images.new, change.new) : false);
+  if (passesOld === null || passesNew === null) {
+    tellUndecided(subscription, change.table, outbox);
+    return;
   }
+  if (subscription.blind) {
+    subscription.blind = false;
+    state.recovered.add(subscription);
+  }
+  const outcome = outcomeOf(change.kind, passesOld, passesNew);
+  if (outcome === null || (outcome === "update" && images.looksUnchanged(mask))) return;
+  outbox.put(subscription, images.frame(outcome, mask, subscription.id), change.commit.xid);
 }
 
 /** Once, until it can be decided again; then the client is told to load afresh. */
 function tellUndecided(subscription: Subscription, table: string, outbox: Outbox): void {
   if (subscription.blind) return;
   subscription.blind = true;
-  const message = `It could not be decided which changes of ${table} this connection may see: none are sent. Check the table's policies.`;
-  outbox.put(subscription.peer, errorFrame(message));
-}
-
-/** A change's rows as JSON and its frames, each made once however many connections get it. */
-class Images {
-  readonly change: ChangeEntry;
-  readonly #shape: Shape;
-  readonly #texts = { old: new Map<Mask, string>(), new: new Map<Mask, string>() };
-  readonly #frames = new Map<Mask, Map<Outcome, Frame>>();
-
-  constructor(change: ChangeEntry, shape: Shape) {
-    this.change = change;
-    this.#shape = shape;
-  }
-
-  /** A column as JSON text; null if it is not there or the mask hides it. */
-  value(which: "old" | "new", column: string, mask: Mask): string | null {
-    const at = this.#shape.at(column);
-    const row = this.change[which];
-    if (at === undefined || row === null || (mask !== null && !mask.has(column))) return null;
-    return this.#shape.value(row, at);
-  }
-
-  /** What changed is hidden: that something changed is not to be told either. */
-  looksUnchanged(mask: Mask): boolean {
-    return mask !== null && this.#text("old", mask) === this.#text("new", mask);
-  }
-
-  frame(outcome: Outcome, mask: Mask): Frame {
-    let frames = this.#frames.get(mask);
-    if (frames === undefined) {
-      frames = new Map();
-      this.#frames.set(mask, frames);
-    }
-    let frame = frames.get(outcome);
-    if (frame === undefined) {
-      frame = changeFrame(
-        this.change,
-        outcome,
-        () => this.#text("new", mask),
-        () => this.#text("old", mask),
-      );
-      frames.set(outcome, frame);
-    }
-    return frame;
-  }
-
-  #text(which: "old" | "new", mask: Mask): string {
-    const texts = this.#texts[which];
-    let text = texts.get(mask);
-    if (text === undefined) {
-      text = this.#shape.record(this.change[which]!, mask);
-      texts.set(mask, text);
-    }
-    return text;
-  }
+  const message = `It could not be decided which changes of ${table} this connection may see: none are sent. Check the table's policies and the subscription's filter.`;
+  outbox.put(subscription, errorFrame(message), null);
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Platform } from "../../engines/platform.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import { loadViews } from "./catalog.ts";
+import { SqlFilterJudge } from "./filters/judge.ts";
 import { Followers, type LogFollower } from "./followers.ts";
 import { Hub, type HubPorts } from "./hub.ts";
 import { SqlJudge } from "./judge.ts";
@@ -9,6 +10,7 @@ import { limits } from "./limits.ts";
 import { Mender } from "./mender.ts";
 import type { RealtimeMetrics } from "./metrics.ts";
 import { Reader } from "./reader.ts";
+import { sqlOnly } from "./rule-source.ts";
 import { ShapeSource } from "./shape-source.ts";
 import * as store from "./store.ts";
 import { mendTables } from "./tables.ts";
@@ -100,6 +102,8 @@ function createHub(
     load: (appId, tables) => database.transaction((tx) => loadViews(tx, appId, tables)),
     writeMark: (content) => store.writeMark(database, content),
     judge: new SqlJudge(database, clock, onProblem),
+    rules: sqlOnly,
+    filters: new SqlFilterJudge(database, clock, onProblem),
     shapes: new ShapeSource(database),
     metrics,
     log,

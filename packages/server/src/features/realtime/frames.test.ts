@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { changeFrame, placeOf } from "./frames.ts";
+import { received } from "./testing/received.ts";
+import type { Outcome } from "./visibility.ts";
 
 describe("placeOf", () => {
   it("gives texts that sort like (position, index)", () => {
@@ -17,15 +19,15 @@ describe("placeOf", () => {
 
 describe("changeFrame", () => {
   const place = placeOf(16n, new Date(1_000), 2);
-  const made = (outcome: Parameters<typeof changeFrame>[1]) =>
-    JSON.parse(
+  const made = (outcome: Outcome, id: string | null = null) =>
+    received(
       changeFrame(
         { table: 'a"b', place },
-        outcome,
+        { outcome, id },
         () => '{"id":1}',
         () => '{"id":0}',
-      ).toString(),
-    );
+      ),
+    )[0];
 
   it("has the fields clients read", () => {
     expect(made("update")).toEqual({
@@ -50,6 +52,8 @@ describe("changeFrame", () => {
       old_record: { id: 0 },
     });
     expect(made("insert")).not.toHaveProperty("reason");
+    expect(made("insert")).not.toHaveProperty("id");
+    expect(made("insert", 'm"1')).toMatchObject({ op: "INSERT", id: 'm"1' });
     expect(made("delete")).toMatchObject({ op: "DELETE", record: null, old_record: { id: 0 } });
   });
 });

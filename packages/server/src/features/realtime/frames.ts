@@ -1,8 +1,7 @@
-import { formatLsn } from "../../engines/postgres/replication/lsn.ts";
 import { carries, type Outcome } from "./visibility.ts";
+import { type Frame, textFrame } from "./web-socket-frame.ts";
 
-/** A frame ready to be sent to any number of sockets: UTF-8 JSON. */
-export type Frame = Buffer;
+export type { Frame };
 
 /** Why a client is told to load a table (or all of its tables) afresh. */
 export type ResyncReason =
@@ -11,6 +10,8 @@ export type ResyncReason =
   | "table_changed"
   | "policy_changed"
   | "dependency_changed"
+  | "membership_changed"
+  | "window_over"
   | "identity_changed"
   | "evaluation_failed"
   | "overrun"
@@ -19,16 +20,17 @@ export type ResyncReason =
 
 /** Any frame from its fields. */
 export const frame = (fields: { type: string } & Record<string, unknown>): Frame =>
-  Buffer.from(JSON.stringify(fields));
+  textFrame(JSON.stringify(fields));
 
 export const errorFrame = (message: string): Frame => frame({ type: "error", message });
 
-export const heartbeatFrame = (nowMs: number): Frame =>
-  frame({ type: "heartbeat", timestamp: new Date(nowMs).toISOString() });
+/** `seq`: everything up to there has been sent; null while that is not known. */
+export const heartbeatFrame = (nowMs: number, seq: string | null = null): Frame =>
+  frame({ type: "heartbeat", timestamp: new Date(nowMs).toISOString(), ...(seq === null ? {} : { seq }) });
 
 /** Tells a client that changes are missing from what it was sent: of one table, or with null of all of its tables. */
-export const resyncFrame = (table: string | null, reason: ResyncReason): Frame =>
-  frame({ type: "resync", ...(table === null ? {} : { table }), reason });
+export const resyncFrame = (table: string | null, reason: ResyncReason, id: string | null = null): Frame =>
+  frame({ type: "resync", ...(table === null ? {} : { table }), ...(id === null ? {} : { id }), reason });
 
 export const notEnabledFrame = (table: string): Frame =>
   frame({
@@ -46,14 +48,23 @@ export interface Place {
   readonly seq: string;
 }
 
+/** The text of a place: `index` counts the events of the transaction. */
+export const seqOf = (commitLsn: bigint, index: number): string =>
+  `${commitLsn.toString(16).padStart(16, "0").toUpperCase()}-${index.toString(16).padStart(8, "0").toUpperCase()}`;
+
+/** Index of a place behind every event of its transaction. */
+export const BEHIND_ALL = 0xffff_ffff;
+
+/** A place from its text; null if it is none. */
+export function readSeq(text: string): { readonly commitLsn: bigint; readonly index: number } | null {
+  const [, lsn, index] = /^([0-9A-F]{16})-([0-9A-F]{8})$/.exec(text) ?? [];
+  if (lsn === undefined || index === undefined) return null;
+  return { commitLsn: BigInt(`0x${lsn}`), index: Number.parseInt(index, 16) };
+}
+
 /** The place of the `index`-th event of a transaction. */
 export function placeOf(commitLsn: bigint, commitTime: Date, index: number): Place {
-  const [high = "", low = ""] = formatLsn(commitLsn).split("/");
-  const lsn = `${high.padStart(8, "0")}${low.padStart(8, "0")}`;
-  return {
-    timestamp: commitTime.toISOString(),
-    seq: `${lsn}-${index.toString(16).padStart(8, "0").toUpperCase()}`,
-  };
+  return { timestamp: commitTime.toISOString(), seq: seqOf(commitLsn, index) };
 }
 
 const OPS: Readonly<Record<Outcome, string>> = {
@@ -64,17 +75,17 @@ const OPS: Readonly<Record<Outcome, string>> = {
   delete: '"op":"DELETE"',
 };
 
-/** A change as one outcome shows it; `record` and `oldRecord` give JSON text and are asked only for what is carried. */
+/** A change as one outcome shows it to subscriptions of this id (or of none); `record` and `oldRecord` give JSON text and are asked only for what is carried. */
 export function changeFrame(
   change: { readonly table: string; readonly place: Place },
-  outcome: Outcome,
+  { outcome, id }: { readonly outcome: Outcome; readonly id: string | null },
   record: () => string,
   oldRecord: () => string,
 ): Frame {
   const { timestamp, seq } = change.place;
   const shown = carries[outcome];
-  return Buffer.from(
-    `{"type":"change","table":${JSON.stringify(change.table)},${OPS[outcome]},` +
+  return textFrame(
+    `{"type":"change","table":${JSON.stringify(change.table)},${id === null ? "" : `"id":${JSON.stringify(id)},`}${OPS[outcome]},` +
       `"record":${shown.new ? record() : "null"},"old_record":${shown.old ? oldRecord() : "null"},` +
       `"timestamp":"${timestamp}","seq":"${seq}"}`,
   );

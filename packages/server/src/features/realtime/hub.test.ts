@@ -5,8 +5,11 @@ import { createLog } from "../../kernel/log.ts";
 import { Metrics } from "../../kernel/metrics.ts";
 import { Hub } from "./hub.ts";
 import { realtimeMetrics } from "./metrics.ts";
+import { sqlOnly } from "./rule-source.ts";
 import { ShapeSource } from "./shape-source.ts";
+import { type Peer, subscriptionOf } from "./subscriptions.ts";
 import { noTable, type TableView } from "./table-view.ts";
+import { received } from "./testing/received.ts";
 
 const relation = (schema: string, table: string): Relation => ({
   oid: 1,
@@ -45,6 +48,8 @@ const hubPorts = () => ({
   load: async () => new Map([["notes", open]]),
   snapshot: async () => "100:100:",
   judge: { judge: async () => [] },
+  filters: { judge: async () => [], problem: async () => null },
+  rules: sqlOnly,
   shapes: new ShapeSource({ query: async () => [] }),
   metrics: realtimeMetrics(new Metrics()),
   log: createLog("silent"),
@@ -75,13 +80,12 @@ describe("Hub", () => {
     const table = channel.hold("notes");
     await channel.run(async () => {
       await channel.view(table);
-      table.subscriptions.set(
-        {
-          viewer: { role: "anon", userId: null, claims: "", subject: "" },
-          send: (frames) => got.push(...frames.map((frame) => JSON.parse(frame.toString()).type)),
-        },
-        null,
-      );
+      const peer: Peer = {
+        viewer: { role: "anon", userId: null, claims: "", subject: "" },
+        pending: null,
+        send: (frames) => got.push(...received(...frames).map((frame) => frame.type)),
+      };
+      table.subscriptions.add(subscriptionOf(peer, "notes"));
     });
     const insert: StreamEvent = { kind: "insert", relation: relation("app_a", "notes"), new: ["1"] };
     hub.accept(transaction(insert));

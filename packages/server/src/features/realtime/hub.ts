@@ -2,9 +2,9 @@ import type { Relation, Row } from "../../engines/postgres/replication/pgoutput.
 import type { StreamEvent, Transaction } from "../../engines/postgres/replication/transactions.ts";
 import { errors } from "../../kernel/errors.ts";
 import { Channel, type ChannelPorts } from "./channel.ts";
-import { placeOf, type ResyncReason } from "./frames.ts";
+import { BEHIND_ALL, type ResyncReason, seqOf } from "./frames.ts";
 import { MARK_PREFIX, NOTICE_PREFIX, type Notice, OWN_NOTICE, readNotice } from "./messages.ts";
-import type { ChangeEntry } from "./queue.ts";
+import type { Commit } from "./queue.ts";
 
 export interface HubPorts extends Omit<ChannelPorts, "appId" | "load" | "mark"> {
   load(appId: string, tables: readonly string[]): ReturnType<ChannelPorts["load"]>;
@@ -31,6 +31,10 @@ export class Hub {
   readonly #channels = new Map<string, Channel>();
   readonly #marks = new Map<string, Waiter>();
   #nextMark = 0;
+  /** The transaction whose parts are coming, or came last. */
+  #commit: Commit | null = null;
+  /** The last event taken. */
+  #place = { commitLsn: 0n, index: BEHIND_ALL };
 
   constructor(ports: HubPorts) {
     this.#ports = ports;
@@ -60,23 +64,39 @@ export class Hub {
     return this.#channels.get(appId);
   }
 
+  /** The text of the place of the last event that was taken. */
+  get position(): string {
+    return seqOf(this.#place.commitLsn, this.#place.index);
+  }
+
+  /**
+   * Up to where an app's clients have been sent everything, as a text of a place; null while something of the app is
+   * on its way.
+   */
+  positionOf(appId: string): string | null {
+    return this.#channels.get(appId)?.quiet === false ? null : this.position;
+  }
+
   /**
    * Takes one committed transaction, or part of one. Never waits. Its rows appeared together with what it changed of
    * policies, so its notices come first.
    */
   accept(transaction: Transaction): void {
-    const { events, xid } = transaction;
+    const { events, xid, commitLsn, firstEvent, final } = transaction;
+    const commit = this.#commitOf(transaction);
     for (const event of events) {
       if (event.kind === "message") this.#acceptMessage(event.prefix, event.content, xid);
     }
     for (const [at, event] of events.entries()) {
       if (event.kind === "truncate") {
-        for (const { schema, table } of event.relations) this.#channels.get(schema)?.truncated(table, xid);
+        for (const { schema, table } of event.relations) this.#channels.get(schema)?.truncated(table, commit);
       } else if (event.kind !== "message") {
         if (event.relation.schema === "ambit") this.#acceptOwn(event);
-        else this.#acceptChange(event, transaction, at);
+        else this.#acceptChange(event, commit, firstEvent + at);
       }
     }
+    this.#place = { commitLsn, index: final ? BEHIND_ALL : firstEvent + events.length - 1 };
+    if (final && firstEvent > 0) for (const channel of this.#channels.values()) channel.committed();
   }
 
   /** Changes were lost: marks on their way won't arrive, and every client has to load afresh. */
@@ -106,21 +126,19 @@ export class Hub {
     });
   }
 
-  #acceptChange(event: RowEvent, { commitLsn, commitTime, firstEvent, xid }: Transaction, at: number): void {
+  /** One object for all parts of a transaction. */
+  #commitOf({ commitLsn, commitTime, xid, final }: Transaction): Commit {
+    if (this.#commit?.commitLsn !== commitLsn) this.#commit = { commitLsn, commitTime, xid, complete: final };
+    else this.#commit.complete = final;
+    return this.#commit;
+  }
+
+  #acceptChange(event: RowEvent, commit: Commit, index: number): void {
     const { relation, kind } = event;
-    this.#channels.get(relation.schema)?.change(relation.table, xid, (): Omit<ChangeEntry, "seq"> => {
-      const before = kind === "insert" ? null : event.old;
-      const after = kind === "delete" ? null : event.new;
-      return {
-        kind,
-        table: relation.table,
-        relation,
-        old: before,
-        new: after,
-        place: placeOf(commitLsn, commitTime, firstEvent + at),
-        commitMs: commitTime.getTime(),
-        size: charsOf(before) + charsOf(after),
-      };
+    this.#channels.get(relation.schema)?.change(relation.table, commit, {
+      ...{ kind, index, relation },
+      old: kind === "insert" ? null : event.old,
+      new: kind === "delete" ? null : event.new,
     });
   }
 
@@ -155,10 +173,4 @@ export class Hub {
 function valueIn(relation: Relation, row: Row, column: string): string | null {
   const value = row[relation.columns.findIndex(({ name }) => name === column)];
   return typeof value === "string" ? value : null;
-}
-
-function charsOf(row: Row | null): number {
-  let chars = 0;
-  if (row !== null) for (const value of row) if (typeof value === "string") chars += value.length;
-  return chars;
 }

@@ -18,6 +18,30 @@ export const limits = {
   messagesWaiting: 500,
   /** A subscribe frame waits this long for the log to become readable. */
   readyMs: 10_000,
+  /** A subscription's own id. */
+  idChars: 64,
+  /** Columns one subscription may name. */
+  subscriptionColumns: 200,
+  /** A filter in the data API's query syntax. */
+  filterChars: 4_000,
+  /** Rows and bytes of JSON that `initial` sends at most; who has more loads pages through the data API. */
+  initialRows: 10_000,
+  initialBytes: 16 * 1024 * 1024,
+  /** Rows in one `initial` frame, and about how many bytes. */
+  initialRowsPerFrame: 500,
+  initialFrameBytes: 256 * 1024,
+  /** Frames held back while the current rows are being read. */
+  heldBytes: 4 * 1024 * 1024,
+  /** Changes of the table that a returning client is given; who missed more loads afresh. */
+  replayChanges: 10_000,
+  /** Times it is tried to place the members of a policy in the log, before its table stays with SQL. */
+  memberLoads: 5,
+  /** Bytes of the members that compiled policies of one app hold in memory; what is more stays with SQL. */
+  membershipBytes: 64 * 1024 * 1024,
+  /** A sample of what compiled policies have decided is asked of Postgres too, at most this often per app. */
+  sampleMs: 1_000,
+  /** Callers in one such sample. */
+  sampleIdentities: 20,
   /** What a connection shows the others about itself. */
   presenceMetadataChars: 4_096,
   /** Changes of one app judged and sent together. */
@@ -39,7 +63,7 @@ export const limits = {
   /** Between two looks at whether a committed transaction is visible yet; doubles up to `retryMaxMs`. */
   settleMs: 1,
   /** Transactions of an app that may be waiting to be seen as visible. */
-  unsettledTransactions: 1_000,
+  unsettledTransactions: 10_000,
   /** Pause before asking a database again that did not answer; doubles up to the second value. */
   retryMs: 50,
   retryMaxMs: 1_000,

@@ -23,6 +23,14 @@ export function realtimeMetrics(metrics: Metrics) {
       "Frames that told a client to load afresh, by reason.",
       ["reason"],
     ),
+    samples: metrics.counter(
+      "ambit_realtime_samples_total",
+      "Decisions of compiled policies that Postgres was asked about too.",
+    ),
+    mismatches: metrics.counter(
+      "ambit_realtime_mismatches_total",
+      "Such decisions that differed: the policies concerned are judged by Postgres from then on.",
+    ),
     lag: metrics.gauge(
       "ambit_realtime_lag_seconds",
       "From the commit of the newest change sent to its sending.",

@@ -1,12 +1,12 @@
 import type { Frame, ResyncReason } from "./frames.ts";
 import { limits } from "./limits.ts";
 import type { RealtimeMetrics } from "./metrics.ts";
-import type { Peer } from "./subscriptions.ts";
+import type { Peer, Subscription } from "./subscriptions.ts";
 
 /** Collects frames per connection, so that each connection is written to once. */
 export class Outbox {
   readonly #metrics: Pick<RealtimeMetrics, "frames" | "resyncs">;
-  #frames = new Map<Peer, Frame[]>();
+  #peers: Peer[] = [];
   #count = 0;
 
   constructor(metrics: Pick<RealtimeMetrics, "frames" | "resyncs">) {
@@ -18,24 +18,52 @@ export class Outbox {
     return this.#count >= limits.framesPerTurn;
   }
 
-  put(peer: Peer, frame: Frame): void {
-    const frames = this.#frames.get(peer);
-    if (frames === undefined) this.#frames.set(peer, [frame]);
-    else frames.push(frame);
+  /** A frame for a subscription; `xid` names the transaction of a change, null for anything else. */
+  put(subscription: Subscription, frame: Frame, xid: number | null): void {
+    if (subscription.gate?.takes(frame, xid)) return;
+    this.toPeer(subscription.peer, frame);
+  }
+
+  toPeer(peer: Peer, frame: Frame): void {
+    if (peer.pending === null) {
+      peer.pending = [frame];
+      this.#peers.push(peer);
+    } else peer.pending.push(frame);
     this.#count += 1;
   }
 
-  resync(peer: Peer, frame: Frame, reason: ResyncReason): void {
+  resync(subscription: Subscription, frame: Frame, reason: ResyncReason): void {
     this.#metrics.resyncs.inc({ reason });
-    this.put(peer, frame);
+    this.put(subscription, frame, null);
   }
 
+  /** Hands everything over: to each connection its frames as one, made once for neighbours that get the same. */
   flush(): void {
     if (this.#count === 0) return;
     this.#metrics.frames.inc(this.#count);
-    const frames = this.#frames;
-    this.#frames = new Map();
+    const peers = this.#peers;
+    this.#peers = [];
     this.#count = 0;
-    for (const [peer, list] of frames) peer.send(list);
+    let last: readonly Frame[] = [];
+    let joined: readonly Frame[] = [];
+    for (const peer of peers) {
+      const frames = peer.pending!;
+      peer.pending = null;
+      if (frames.length === 1) {
+        peer.send(frames);
+        continue;
+      }
+      if (!sameFrames(frames, last)) {
+        last = frames;
+        joined = [Buffer.concat(frames)];
+      }
+      peer.send(joined);
+    }
   }
+}
+
+function sameFrames(a: readonly Frame[], b: readonly Frame[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
+  return true;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Entry, EntryQueue } from "./queue.ts";
 
 const notice = (seq: number): Entry => ({ kind: "notice", seq, resync: null });
+const commit = { commitLsn: 1n, commitTime: new Date(0), xid: 1, complete: true };
 const task = (): Entry => ({ kind: "task", run: async () => {} });
 
 describe("EntryQueue", () => {
@@ -33,7 +34,7 @@ describe("EntryQueue", () => {
       [3, "b"],
       [4, "a"],
     ] as const) {
-      queue.push({ kind: "touch", seq, table });
+      queue.push({ kind: "touch", seq, table, commit });
     }
     const seqs = [queue.shift(), queue.shift(), queue.shift(), queue.shift()].map(
       (entry) => entry && "seq" in entry && entry.seq,

@@ -1,16 +1,27 @@
 import type { Relation, Row } from "../../engines/postgres/replication/pgoutput.ts";
-import type { Place, ResyncReason } from "./frames.ts";
+import type { ResyncReason } from "./frames.ts";
 
-/** A change of a row of a table somebody subscribes to. `seq` counts an app's events in the order of the log. */
+/** A committed transaction as its changes name it; one object for all of them, however many parts it comes in. */
+export interface Commit {
+  readonly commitLsn: bigint;
+  readonly commitTime: Date;
+  readonly xid: number;
+  /** All of it has been pushed. */
+  complete: boolean;
+}
+
+/** A change of a row of a table somebody subscribes to, or that memberships are made from. */
 export interface ChangeEntry {
   readonly kind: "insert" | "update" | "delete";
+  /** Counts an app's events in the order of the log. */
   readonly seq: number;
+  readonly commit: Commit;
+  /** The event's number in its transaction. */
+  readonly index: number;
   readonly table: string;
   readonly relation: Relation;
   readonly old: Row | null;
   readonly new: Row | null;
-  readonly place: Place;
-  readonly commitMs: number;
   /** Characters of row text. */
   readonly size: number;
 }
@@ -19,6 +30,7 @@ export interface ChangeEntry {
 export interface TouchEntry {
   readonly kind: "touch" | "truncate";
   readonly seq: number;
+  readonly commit: Commit;
   readonly table: string;
 }
 
@@ -77,6 +89,11 @@ export class EntryQueue {
       this.#head = 0;
     }
     return entry;
+  }
+
+  /** What waits, oldest first. */
+  *waiting(): IterableIterator<Entry> {
+    for (let at = this.#head; at < this.#entries.length; at += 1) yield this.#entries[at]!;
   }
 
   /** Drops every change and every notice; tasks stay. */

@@ -76,7 +76,10 @@ export function createRealtimeService(platform: Platform, onEvent: EventHandler)
     },
     ready,
     connect(appId, viewer, transport) {
-      const ports = { appId, clientId: newUuid(), hub, ready, presence, metrics, onEvent };
+      const ports = {
+        ...{ appId, clientId: newUuid(), hub, ready, presence, metrics, onEvent },
+        ...{ database, log: platform.log, window: () => null },
+      };
       return new Connection(viewer, transport, ports);
     },
     onSessionEnded: following.onSessionEnded,

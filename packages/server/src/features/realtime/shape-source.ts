@@ -27,6 +27,12 @@ export class ShapeSource {
     return shape;
   }
 
+  /** The relation's shape, read if it has to be. */
+  async shape(relation: Relation): Promise<Shape> {
+    await this.prepare([relation]);
+    return this.peek(relation)!;
+  }
+
   /** Makes the relations' shapes ready for `peek`. */
   async prepare(relations: Iterable<Relation>): Promise<void> {
     const missing = [...new Set(relations)].flatMap((relation) => this.#unknown(relation));

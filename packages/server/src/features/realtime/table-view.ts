@@ -1,5 +1,6 @@
 import { quoteIdent } from "../../engines/postgres/quote.ts";
 import type { Relation } from "../../engines/postgres/replication/pgoutput.ts";
+import type { FilterColumn } from "./filters/types.ts";
 import type { Mask } from "./record.ts";
 
 /** The roles whose view of a table is limited. */
@@ -25,6 +26,10 @@ export interface TableView {
   /** Its changes are broadcast. */
   readonly enabled: boolean;
   readonly columns: ReadonlySet<string>;
+  /** The columns the log carries, in the table's order. */
+  readonly columnTypes: readonly FilterColumn[];
+  /** Names of the primary key's columns. */
+  readonly key: readonly string[];
   /** Names and types of the columns the log carries; equal for a relation of the same form. */
   readonly form: string;
   readonly roles: Readonly<Record<ViewerRole, RoleView>>;
@@ -35,11 +40,7 @@ export interface TableView {
 }
 
 /** A column as the catalogue describes it. */
-export interface CatalogColumn {
-  readonly name: string;
-  /** The type as SQL, in full. */
-  readonly type: string;
-  readonly typeOid: number;
+export interface CatalogColumn extends FilterColumn {
   readonly number: number;
   /** A virtual generated column: the log does not carry it. */
   readonly virtual: boolean;
@@ -64,6 +65,8 @@ export interface CatalogTable {
   readonly enabled: boolean;
   readonly rls: boolean;
   readonly columns: readonly CatalogColumn[];
+  /** Names of the primary key's columns. */
+  readonly key: readonly string[];
   readonly policies: readonly CatalogPolicy[];
   readonly dependsOn: readonly { readonly name: string; readonly watched: boolean }[];
 }
@@ -80,6 +83,8 @@ export const noTable = (table: string): TableView => {
     exists: false,
     enabled: false,
     columns: new Set(),
+    columnTypes: [],
+    key: [],
     form: "",
     roles,
     dependsOn: [],
@@ -95,6 +100,10 @@ export function viewOf(catalog: CatalogTable): TableView {
     exists: true,
     enabled: catalog.enabled,
     columns: new Set(logged.map((column) => column.name)),
+    columnTypes: logged.map(({ name, type, typeOid, collation, labels }) => ({
+      ...{ name, type, typeOid, collation, labels },
+    })),
+    key: catalog.key,
     form: logged.map((column) => `${column.name}:${column.typeOid}`).join("\0"),
     roles: { anon: roleView(catalog, "anon"), user: roleView(catalog, "user") },
     dependsOn: catalog.dependsOn.map((dependency) => dependency.name),

@@ -73,7 +73,7 @@ export class Verdicts {
 
 const VIEWER_ROLES: readonly ViewerRole[] = ["anon", "user"];
 
-/** Verdicts for every table and role of a batch that need any. */
+/** Verdicts for every table and role of a batch of which some callers can only be judged by Postgres. */
 export async function decideAll(
   changes: readonly { readonly entry: ChangeEntry; readonly state: TableState }[],
   { judge, appId, shape }: { judge: Judge; appId: string; shape: (change: ChangeEntry) => Shape },
@@ -84,23 +84,17 @@ export async function decideAll(
     if (ofTable === undefined) {
       ofTable = new Map();
       all.set(state, ofTable);
-      const present = new Set([...state.subscriptions.groups()].map((group) => group.identity.role));
       for (const role of VIEWER_ROLES) {
-        const rows = state.view!.roles[role].rows;
-        if (present.has(role) && typeof rows !== "string") ofTable.set(role, new Verdicts(rows, shape));
+        const { rows } = state.view!.roles[role];
+        const { bySql } = state.subscriptions.roles[role];
+        if (bySql.size > 0 && typeof rows !== "string") ofTable.set(role, new Verdicts(rows, shape));
       }
     }
     for (const verdicts of ofTable.values()) verdicts.add(entry);
   }
   for (const [state, ofTable] of all) {
-    const groups = [...state.subscriptions.groups()];
     for (const [role, verdicts] of ofTable) {
-      await verdicts.decide(
-        judge,
-        appId,
-        role,
-        groups.filter((group) => group.identity.role === role),
-      );
+      await verdicts.decide(judge, appId, role, [...state.subscriptions.roles[role].bySql]);
     }
   }
   return all;

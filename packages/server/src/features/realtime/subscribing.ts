@@ -1,0 +1,281 @@
+import type { Database } from "../../engines/postgres/database.ts";
+import type { LogWindow } from "../../engines/postgres/replication/window-types.ts";
+import type { Log } from "../../kernel/log.ts";
+import type { Channel } from "./channel.ts";
+import type { SubscribeFrame } from "./client-frames.ts";
+import { columnList } from "./filters/columns.ts";
+import { parseFilter } from "./filters/parse.ts";
+import type { RowFilter } from "./filters/types.ts";
+import { errorFrame, type Frame, frame, notEnabledFrame, resyncFrame } from "./frames.ts";
+import { Gate } from "./gate.ts";
+import type { Hub } from "./hub.ts";
+import { initialFrames, readInitial, TooManyRows } from "./initial.ts";
+import { limits } from "./limits.ts";
+import type { RealtimeMetrics } from "./metrics.ts";
+import { replay } from "./replay.ts";
+import { type Peer, type Subscription, subscriptionOf, type Viewer } from "./subscriptions.ts";
+import type { TableState } from "./table-state.ts";
+import type { TableView } from "./table-view.ts";
+
+export interface SubscribingPorts {
+  readonly appId: string;
+  readonly hub: Hub;
+  readonly database: Pick<Database, "asCaller">;
+  readonly metrics: RealtimeMetrics;
+  readonly log: Log;
+  /** Resolves once every change committed from then on will be read. */
+  ready(): Promise<void>;
+  /** What of the log is kept for those who come back. */
+  window(): LogWindow | null;
+}
+
+interface Kept {
+  readonly state: TableState;
+  readonly subscription: Subscription;
+}
+
+/** What a subscribe frame asks for, understood. */
+interface Wanted {
+  readonly filters: readonly RowFilter[] | null;
+  readonly columns: readonly string[] | null;
+}
+
+/** The subscriptions of one connection. Its methods are called one after the other. */
+export class Subscribing {
+  readonly #peer: Peer;
+  readonly #ports: SubscribingPorts;
+  readonly #kept = new Map<string, Kept>();
+  #open = true;
+
+  constructor(peer: Peer, ports: SubscribingPorts) {
+    this.#peer = peer;
+    this.#ports = ports;
+  }
+
+  async subscribe(message: SubscribeFrame): Promise<void> {
+    const { table } = message;
+    if (!this.#kept.has(keyOf(message)) && this.#kept.size >= limits.subscriptionsPerConnection) {
+      return this.#refuse(
+        `A connection may have ${limits.subscriptionsPerConnection} subscriptions: unsubscribe from one first.`,
+      );
+    }
+    if (!(await this.#isReady())) {
+      return this.#refuse(
+        `Subscribing to ${table} failed: changes can't be read at the moment. Subscribe again in a few seconds.`,
+      );
+    }
+    const { hub, appId } = this.#ports;
+    const channel = hub.channel(appId);
+    const state = channel.hold(table);
+    // What was read before is only in the window; from here on the table's rows come through the channel.
+    const until = hub.position;
+    try {
+      await channel.run(() => this.#begin(message, channel, state, until));
+    } finally {
+      channel.release(state);
+      hub.dropIfIdle(appId);
+    }
+  }
+
+  /** Ends all subscriptions of a table, or the one with this id. */
+  unsubscribe({
+    table,
+    id,
+  }: {
+    readonly table?: string | undefined;
+    readonly id?: string | undefined;
+  }): void {
+    for (const [key, { subscription }] of this.#kept) {
+      if (id === undefined ? subscription.table === table : subscription.id === id) this.#end(key);
+    }
+  }
+
+  /** Goes on as another viewer. To be called from a task of the channel. */
+  become(change: () => void): void {
+    const all = [...this.#kept.values()].map(({ state, subscription }) => ({
+      ...{ state, subscription },
+      was: state.subscriptions.remove(subscription),
+    }));
+    change();
+    for (const { state, subscription, was } of all) {
+      subscription.projection = null;
+      if (was) state.subscriptions.add(subscription);
+    }
+  }
+
+  close(): void {
+    this.#open = false;
+    for (const key of [...this.#kept.keys()]) this.#end(key);
+  }
+
+  async #begin(message: SubscribeFrame, channel: Channel, state: TableState, until: string): Promise<void> {
+    if (!this.#open) return;
+    const view = await channel.view(state);
+    const key = keyOf(message);
+    const before = this.#kept.get(key);
+    const wanted = this.#understand(message, view, before?.subscription);
+    if (typeof wanted === "string") return this.#refuse(wanted);
+    const refused = await this.#refused(channel, view, wanted.filters ?? []);
+    if (refused !== null) return this.#refuse(refused);
+    if (!this.#open) return;
+    const { table, id = null, filter } = message;
+    if (before !== undefined) this.#end(key);
+    const blind = before?.subscription.blind ?? false;
+    const subscription = subscriptionOf(this.#peer, table, { id, ...wanted, blind });
+    state.subscriptions.add(subscription);
+    const kept = { state, subscription };
+    this.#kept.set(key, kept);
+    this.#ports.metrics.subscriptions.inc();
+    const { since, initial = false } = message;
+    const missed = since === undefined ? null : { since, until };
+    const reason =
+      missed === null ? null : await replay({ channel, state, subscription }, missed, this.#ports.window());
+    const resumed = missed !== null && reason === null;
+    const loads = initial && !resumed;
+    const replies: Frame[] = [
+      frame({
+        ...{ type: "subscribed", table, ...(id === null ? {} : { id }) },
+        ...(filter === undefined || filter === null ? {} : { filter }),
+        ...{ seq: until, ...(missed === null ? {} : { resumed }) },
+      }),
+    ];
+    if (!view.enabled) replies.push(notEnabledFrame(table));
+    if (reason !== null && !loads) {
+      this.#ports.metrics.resyncs.inc({ reason });
+      replies.push(resyncFrame(table, reason, id));
+    }
+    this.#peer.send(replies);
+    if (loads && view.exists) {
+      const gate = new Gate();
+      subscription.gate = gate;
+      void this.#load(key, kept, { channel, gate, seq: until });
+    }
+    channel.outbox.flush();
+  }
+
+  /** The filter and columns asked for, or what is wrong with them. */
+  #understand(
+    { filter, columns, id }: SubscribeFrame,
+    view: TableView,
+    before: Subscription | undefined,
+  ): Wanted | string {
+    const table = readable(view, this.#peer.viewer);
+    let filters: readonly RowFilter[] | null = null;
+    if (filter !== undefined && filter !== null && view.exists) {
+      const parsed = parseFilter(filter, table);
+      if ("problem" in parsed) return parsed.problem;
+      filters = [parsed];
+    }
+    if (id === undefined && before !== undefined) filters = anyOf(before.filters, filters);
+    if ((filters?.length ?? 0) > limits.filtersPerTable) {
+      return `A table takes ${limits.filtersPerTable} filters per connection.`;
+    }
+    if (columns === undefined || !view.exists) return { filters, columns: null };
+    const list = columnList(columns, table);
+    return "problem" in list ? list.problem : { filters, columns: list.names };
+  }
+
+  /** Why Postgres would not take one of the filters, whatever the row. */
+  async #refused(channel: Channel, view: TableView, filters: readonly RowFilter[]): Promise<string | null> {
+    for (const filter of filters) {
+      if (!filter.needsSql) continue;
+      const problem = await channel.persist(() =>
+        channel.ports.filters.problem(this.#ports.appId, view, filter),
+      );
+      if (problem !== null) return problem;
+    }
+    return null;
+  }
+
+  /** Sends the current rows, then what came since; on trouble says so and ends the subscription. */
+  async #load(
+    key: string,
+    kept: Kept,
+    { channel, gate, seq }: { channel: Channel; gate: Gate; seq: string },
+  ): Promise<void> {
+    const { state, subscription } = kept;
+    const { table, id, filters } = subscription;
+    const { appId, database, hub, log } = this.#ports;
+    const { viewer } = this.#peer;
+    try {
+      const view = state.view!;
+      const { mask } = state.projections.of(subscription);
+      const condition =
+        filters === null ? null : filters.map((filter) => `(${filter.condition})`).join(" or ");
+      const request = { appId, viewer, view, mask, condition };
+      const { snapshot, rows } = await readInitial(database, request, (relation) =>
+        channel.ports.shapes.shape(relation),
+      );
+      if (this.#kept.get(key) !== kept) return;
+      this.#peer.send(initialFrames({ table, id, seq }, rows));
+      const held = gate.open(snapshot);
+      if (gate.overflown) held.push(resyncFrame(table, "too_slow", id));
+      this.#peer.send(held);
+      // Once everything the rows were read from has come through the log, there is nothing to leave out any more.
+      await hub.mark().catch(() => {});
+      await channel.run(() => {
+        subscription.gate = null;
+      });
+    } catch (error) {
+      if (this.#kept.get(key) !== kept) return;
+      this.#end(key);
+      if (!(error instanceof TooManyRows))
+        log.warn({ err: error, app: appId }, "realtime: initial rows failed");
+      this.#refuse(
+        error instanceof TooManyRows
+          ? `Subscribing to ${table} failed: initial gives at most ${limits.initialRows} rows and ${limits.initialBytes} bytes. Narrow the filter, or subscribe first and load pages through the data API.`
+          : `Subscribing to ${table} failed: its rows could not be read. Try again.`,
+      );
+    }
+  }
+
+  #end(key: string): void {
+    const { hub, appId, metrics } = this.#ports;
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return;
+    this.#kept.delete(key);
+    metrics.subscriptions.dec();
+    kept.state.subscriptions.remove(kept.subscription);
+    hub.existing(appId)?.forgetIfUnused(kept.state);
+    hub.dropIfIdle(appId);
+  }
+
+  #refuse(message: string): void {
+    this.#peer.send([errorFrame(message)]);
+  }
+
+  async #isReady(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(resolve, limits.readyMs, false);
+    this.#ports.ready().then(
+      () => resolve(true),
+      () => resolve(false),
+    );
+    const ready = await promise;
+    clearTimeout(timer);
+    return ready;
+  }
+}
+
+const keyOf = ({ table, id }: Pick<SubscribeFrame, "table" | "id">): string =>
+  id === undefined ? `table ${table}` : `id ${id}`;
+
+/** Several filters without an id mean "any of them". */
+function anyOf(
+  before: readonly RowFilter[] | null,
+  added: readonly RowFilter[] | null,
+): readonly RowFilter[] | null {
+  if (before === null || added === null) return null;
+  const keys = new Set(before.map(({ key }) => key));
+  return [...before, ...added.filter(({ key }) => !keys.has(key))];
+}
+
+function readable(view: TableView, viewer: Viewer) {
+  const mask = viewer.role === "service" ? null : view.roles[viewer.role].mask;
+  return {
+    name: view.table,
+    columns: view.columnTypes,
+    key: view.key,
+    readable: (column: string) => mask === null || mask.has(column),
+  };
+}
