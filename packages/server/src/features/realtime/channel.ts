@@ -200,7 +200,8 @@ export class Channel {
   }
 
   forgetIfUnused(state: TableState): void {
-    if (state.unused) this.#tables.delete(state.table);
+    if (!state.unused || !this.#tables.delete(state.table)) return;
+    if (this.memberships.size > 0) this.#compiling.prune();
   }
 
   /** The table's view at this place; to be called from a task. */

@@ -59,7 +59,7 @@ export class Compiling {
       watchers.judgeBy(null);
       if (typeof view.roles[role].rows !== "string") this.#begin(state, role);
     }
-    this.#prune();
+    this.prune();
   }
 
   /** Begins anew for a table that had to go back to SQL. */
@@ -99,6 +99,7 @@ export class Compiling {
       const rule = await persist(() => rules.compiled(appId, view, role));
       // Another view was read meanwhile: its policies count.
       if (state.view !== view) continue;
+      if (this.#ports.tables.get(state.table) !== state) return;
       watchers.rule = rule;
       if (rule === null) return;
       memberships.watch(rule);
@@ -141,7 +142,8 @@ export class Compiling {
     return true;
   }
 
-  #prune(): void {
+  /** Lets go of memberships that no table here uses any more. */
+  prune(): void {
     const rules = [...this.#ports.tables.values()].flatMap(({ subscriptions: { roles } }) =>
       VIEWER_ROLES.flatMap((role) => roles[role].rule ?? []),
     );

@@ -27,6 +27,9 @@ export const limits = {
   /** Rows and bytes of JSON that `initial` sends at most; who has more loads pages through the data API. */
   initialRows: 10_000,
   initialBytes: 16 * 1024 * 1024,
+  /** Reads of initial rows of one app at a time on one node, and those that wait for their turn. */
+  initialReads: 4,
+  initialReadsWaiting: 20_000,
   /** Rows in one `initial` frame, and about how many bytes. */
   initialRowsPerFrame: 500,
   initialFrameBytes: 256 * 1024,

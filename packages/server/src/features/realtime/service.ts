@@ -1,9 +1,12 @@
 import type { Platform } from "../../engines/platform.ts";
+import { errors } from "../../kernel/errors.ts";
+import { createGate } from "../../kernel/gate.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import { Connection, type ConnectionPorts, type Transport } from "./connection.ts";
 import { isCaptured } from "./drift.ts";
 import type { LogFollower } from "./followers.ts";
 import { followLog } from "./following.ts";
+import { limits } from "./limits.ts";
 import { realtimeMetrics } from "./metrics.ts";
 import { Presence } from "./presence.ts";
 import * as store from "./store.ts";
@@ -31,6 +34,11 @@ export interface RealtimeService {
   readonly streaming: boolean;
   /** Resolves once every change committed from then on will be read. */
   ready(): Promise<void>;
+  /**
+   * Up to where in the log an app's clients on this node have been sent everything, to be given as `since` later; null
+   * while something is on its way.
+   */
+  positionOf(appId: string): string | null;
   /** Begins a conversation with a client; the door feeds it messages and ends it. */
   connect(appId: string, viewer: Viewer, transport: Transport): Connection;
   /** Called when an end user's session was ended, on whichever node. */
@@ -52,6 +60,11 @@ export function createRealtimeService(platform: Platform, onEvent: EventHandler)
   const { hub, reader, caughtUp, ...following } = followLog(platform, metrics);
   const ready = () => reader.ready();
   const presence = new Presence();
+  const initialReads = createGate({
+    inside: limits.initialReads,
+    waiting: limits.initialReadsWaiting,
+    refusal: () => errors.DATABASE_UNAVAILABLE(),
+  });
   return {
     async enable(appId, tables) {
       const enabled = await enableTables(database, appId, tables);
@@ -75,10 +88,11 @@ export function createRealtimeService(platform: Platform, onEvent: EventHandler)
       return reader.streaming;
     },
     ready,
+    positionOf: (appId) => hub.positionOf(appId),
     connect(appId, viewer, transport) {
       const ports = {
         ...{ appId, clientId: newUuid(), hub, ready, presence, metrics, onEvent },
-        ...{ database, log: platform.log, window: () => null },
+        ...{ database, log: platform.log, window: () => null, initialReads },
       };
       return new Connection(viewer, transport, ports);
     },

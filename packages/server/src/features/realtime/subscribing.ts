@@ -1,5 +1,6 @@
 import type { Database } from "../../engines/postgres/database.ts";
 import type { LogWindow } from "../../engines/postgres/replication/window-types.ts";
+import type { Gate } from "../../kernel/gate.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Channel } from "./channel.ts";
 import type { SubscribeFrame } from "./client-frames.ts";
@@ -7,7 +8,7 @@ import { columnList } from "./filters/columns.ts";
 import { parseFilter } from "./filters/parse.ts";
 import type { RowFilter } from "./filters/types.ts";
 import { errorFrame, type Frame, frame, notEnabledFrame, resyncFrame } from "./frames.ts";
-import { Gate } from "./gate.ts";
+import { HoldBack } from "./holding.ts";
 import type { Hub } from "./hub.ts";
 import { initialFrames, readInitial, TooManyRows } from "./initial.ts";
 import { limits } from "./limits.ts";
@@ -25,6 +26,8 @@ export interface SubscribingPorts {
   readonly log: Log;
   /** Resolves once every change committed from then on will be read. */
   ready(): Promise<void>;
+  /** Lets in only so many of an app's reads of initial rows at a time. */
+  readonly initialReads: Gate;
   /** What of the log is kept for those who come back. */
   window(): LogWindow | null;
 }
@@ -146,7 +149,7 @@ export class Subscribing {
     }
     this.#peer.send(replies);
     if (loads && view.exists) {
-      const gate = new Gate();
+      const gate = new HoldBack();
       subscription.gate = gate;
       void this.#load(key, kept, { channel, gate, seq: until });
     }
@@ -191,7 +194,7 @@ export class Subscribing {
   async #load(
     key: string,
     kept: Kept,
-    { channel, gate, seq }: { channel: Channel; gate: Gate; seq: string },
+    { channel, gate, seq }: { channel: Channel; gate: HoldBack; seq: string },
   ): Promise<void> {
     const { state, subscription } = kept;
     const { table, id, filters } = subscription;
@@ -203,8 +206,8 @@ export class Subscribing {
       const condition =
         filters === null ? null : filters.map((filter) => `(${filter.condition})`).join(" or ");
       const request = { appId, viewer, view, mask, condition };
-      const { snapshot, rows } = await readInitial(database, request, (relation) =>
-        channel.ports.shapes.shape(relation),
+      const { snapshot, rows } = await this.#ports.initialReads.run(appId, () =>
+        readInitial(database, request, (relation) => channel.ports.shapes.shape(relation)),
       );
       if (this.#kept.get(key) !== kept) return;
       this.#peer.send(initialFrames({ table, id, seq }, rows));

@@ -1,6 +1,6 @@
 import type { RowFilter } from "./filters/types.ts";
 import type { Frame } from "./frames.ts";
-import type { Gate } from "./gate.ts";
+import type { HoldBack } from "./holding.ts";
 import type { Identity } from "./judge.ts";
 import type { CompiledRule, VisibilityIndex } from "./policies/types.ts";
 import type { Projection } from "./projection.ts";
@@ -33,7 +33,7 @@ export interface Subscription {
   /** Visibility could not be decided: changes are missing from what this client was sent. */
   blind: boolean;
   /** Holds frames back while the current rows are on their way. */
-  gate: Gate | null;
+  gate: HoldBack | null;
   /** What of a row it carries, as worked out for the table's present view. */
   projection: Projection | null;
 }

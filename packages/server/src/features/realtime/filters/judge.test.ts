@@ -12,7 +12,9 @@ beforeAll(async () => {
   table = await world.table('No"tes');
 });
 afterAll(() => world?.test.stop());
-beforeEach(() => void (world.problems.length = 0));
+beforeEach(() => {
+  world.problems.length = 0;
+});
 
 const filter = (input: unknown) => parseFilter(input, table) as RowFilter;
 const view = () => ({ table: table.name, columnTypes: table.columns });
@@ -71,12 +73,13 @@ describe("SqlFilterJudge", () => {
     ];
     const rows = [...hostile, "x"].map((text, at) => [String(at), text, null, null, null]);
     const only = (at: number) => rows.map((_row, place) => place === at);
-    for (const form of [
+    const forms: ((text: string) => unknown)[] = [
       (text: string) => `it's=eq.${encodeURIComponent(text)}`,
       (text: string) => `it's=in.(${encodeURIComponent(`"${text.replaceAll(/["\\]/g, "\\$&")}"`)})`,
       (text: string) => ({ "it's": { op: "eq", value: text } }),
       (text: string) => ({ "it's": text }),
-    ]) {
+    ];
+    for (const form of forms) {
       const verdicts = await judge(hostile.map(form), rows);
       for (const [at, verdict] of verdicts.entries()) expect(verdict, hostile[at]!).toEqual(only(at));
     }

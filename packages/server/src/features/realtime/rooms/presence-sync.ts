@@ -39,11 +39,13 @@ export class PresenceSync {
       if (left !== undefined) take({ kind: "left", node: left });
       if (joined === undefined) return;
       take({ kind: "joined", node: joined });
+      this.#askAgainMs = limits.syncRetryMs;
       this.#owe(limits.stateMs);
       this.#ask();
     });
     bus.onLost((node) => {
       take({ kind: "lost", node });
+      this.#askAgainMs = limits.syncRetryMs;
       this.#ask();
     });
     if (bus.others.size > 0) {
@@ -63,6 +65,7 @@ export class PresenceSync {
         told.push(row === undefined ? [room, client] : [room, client, row.user, row.text]);
       }
     }
+    if (told.length === 0) return;
     for (const part of parts(told)) if (!this.#publish({ t: "told", c: part })) this.#owe(limits.syncRetryMs);
   }
 

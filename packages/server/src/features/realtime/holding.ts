@@ -6,7 +6,7 @@ import { isVisible } from "./settling.ts";
  * Stands before a subscription whose current rows are being read. Until they have been sent it holds everything back;
  * then it lets through what they did not contain yet. `onOverflow` is called once when too much is held back.
  */
-export class Gate {
+export class HoldBack {
   #held: { readonly frame: Frame; readonly xid: number | null }[] | null = [];
   #bytes = 0;
   #snapshot = "";
