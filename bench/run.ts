@@ -7,14 +7,14 @@ import { gateway } from "./benches/gateway.ts";
 import { ledger } from "./benches/ledger.ts";
 import { mcpCall } from "./benches/mcp-call.ts";
 import { memory } from "./benches/memory.ts";
-import { realtime } from "./benches/realtime.ts";
+import { realtime } from "./benches/realtime/index.ts";
 import { start } from "./benches/start.ts";
 import type { Bench } from "./harness/bench.ts";
 import { describeMachine, loadAverage } from "./harness/machine.ts";
 import { TABLE_HEAD, tableRow, toMeasure } from "./harness/report.ts";
 
 /**
- * `npm run bench -- <name> [--json] [--profile <directory>]`: runs one bench, `all` runs every one, no name lists them.
+ * `npm run bench -- <name> [--json] [--profile <directory>] [--set <name>=<value>]…`: runs one bench, `all` runs every one, no name lists them.
  * `--json` prints one object per measure on standard output and nothing else. Ends with 1 when a bench could not
  * measure; a target that is missed is said in the measure and changes nothing else.
  */
@@ -22,7 +22,11 @@ const BENCHES: readonly Bench[] = [start, memory, dataRead, mcpCall, realtime, a
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: "boolean", default: false }, profile: { type: "string" } },
+  options: {
+    json: { type: "boolean", default: false },
+    profile: { type: "string" },
+    set: { type: "string", multiple: true, default: [] },
+  },
 });
 const name = positionals[0];
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -41,7 +45,7 @@ const interrupt = async (reason: unknown): Promise<void> => {
 for (const event of ["SIGINT", "SIGTERM", "uncaughtException"]) process.on(event, interrupt);
 
 if (name === undefined) {
-  print("npm run bench -- <name> [--json] [--profile <directory>]\n");
+  print("npm run bench -- <name> [--json] [--profile <directory>] [--set <name>=<value>]…\n");
   for (const bench of BENCHES) print(`  ${bench.name.padEnd(12)} ${bench.summary}`);
   print(`  ${"all".padEnd(12)} every one of them`);
 } else {
@@ -52,6 +56,12 @@ if (name === undefined) {
   }
   if (!values.json) print(TABLE_HEAD);
   for (const bench of chosen) if (!interrupted) await runOne(bench);
+}
+
+function splitAtEquals(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw new Error(`--set takes <name>=<value>, not ${text}`);
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 async function runOne(bench: Bench): Promise<void> {
@@ -66,6 +76,7 @@ async function runOne(bench: Bench): Promise<void> {
     await bench.run({
       resources,
       profileDir,
+      settings: new Map(values.set.map((text) => splitAtEquals(text))),
       note: (text) => note(`${bench.name}: ${text}`),
       report(finding, server) {
         machine = describeMachine(server, load);

@@ -26,6 +26,8 @@ export interface BenchContext {
   readonly resources: AsyncDisposableStack;
   /** Directory for CPU profiles of Ambit; undefined when nobody asked for them. */
   readonly profileDir: string | undefined;
+  /** What `--set` says, by name; each bench knows its own. */
+  readonly settings: ReadonlyMap<string, string>;
   /** Reports a finding; `server` is the version of the Postgres it was measured on. */
   report(finding: Finding, server: string): void;
   /** Tells the person waiting what goes on; never on standard output. */

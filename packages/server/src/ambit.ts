@@ -137,7 +137,7 @@ async function closeServer(fastify: FastifyInstance): Promise<void> {
 /** Binds the port; answers with the URL callers on this machine can use. */
 async function listen(fastify: FastifyInstance, config: Config): Promise<string> {
   try {
-    await fastify.listen({ host: config.host, port: config.port });
+    await fastify.listen({ host: config.host, port: config.port, backlog: limits.listenBacklog });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EADDRINUSE") {

@@ -93,7 +93,10 @@ export function composeFeatures(platform: Platform): Composition {
     runtime: runtime.service,
     auth: auth.service,
   });
-  const realtime = createRealtime(platform, { onEvent: functions.service.onRealtimeEvent });
+  const realtime = createRealtime(platform, {
+    onEvent: functions.service.onRealtimeEvent,
+    enums: (appId) => schema.service.enums(appId),
+  });
   const substrate = composeSubstrate(platform, {
     ...{ links, apps: apps.service, auth: auth.service, fetch, keys: keysService, ledger: ledger.service },
     ...{ mail: mail.service, organizations: organizations.service, realtime: realtime.service },

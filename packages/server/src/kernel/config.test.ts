@@ -27,6 +27,9 @@ describe("readConfig", () => {
     ["AMBIT_TRUSTED_PROXIES", "-1"],
     ["AMBIT_STDIO_ALLOW", "npx, ./server"],
     ["AMBIT_STDIO_ALLOW", ".."],
+    ["AMBIT_REALTIME_WINDOW_MS", "10m"],
+    ["AMBIT_REALTIME_WINDOW_BYTES", "1000"],
+    ["AMBIT_REALTIME_WINDOW_MEMORY_BYTES", "-1"],
   ])("names %s when it is %j, in one line", (name, value) => {
     let problem: unknown;
     try {

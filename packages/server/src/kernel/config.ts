@@ -23,6 +23,12 @@ export interface Config {
   readonly allowPrivateFetch: readonly string[];
   /** Programs that may be started as MCP servers: absolute paths, or bare names to be looked up in PATH. */
   readonly stdioAllow: readonly string[];
+  /** How far back realtime clients can come back without loading afresh, in milliseconds. */
+  readonly realtimeWindowMs: number;
+  /** Bytes of write-ahead log kept for that at most. */
+  readonly realtimeWindowBytes: number;
+  /** Bytes of memory each node holds of it at most. */
+  readonly realtimeWindowMemoryBytes: number;
   readonly smtpUrl: string | null;
   readonly mailFrom: string;
 }
@@ -34,6 +40,8 @@ export class ConfigError extends Error {
     this.name = "ConfigError";
   }
 }
+
+const MIB = 1024 * 1024;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -53,6 +61,15 @@ export function readConfig(env: Env, isRoot = process.getuid?.() === 0): Config 
     trustedProxies: readNumber(env, "AMBIT_TRUSTED_PROXIES", 0, 0, 10),
     allowPrivateFetch: readHostPorts(env, "AMBIT_ALLOW_PRIVATE_FETCH"),
     stdioAllow: readCommands(env, "AMBIT_STDIO_ALLOW"),
+    realtimeWindowMs: readNumber(env, "AMBIT_REALTIME_WINDOW_MS", 10 * 60_000, 1_000, 24 * 3_600_000),
+    realtimeWindowBytes: readNumber(env, "AMBIT_REALTIME_WINDOW_BYTES", 256 * MIB, MIB, 65_536 * MIB),
+    realtimeWindowMemoryBytes: readNumber(
+      env,
+      "AMBIT_REALTIME_WINDOW_MEMORY_BYTES",
+      64 * MIB,
+      MIB,
+      16_384 * MIB,
+    ),
     smtpUrl: readUrl(env, "AMBIT_SMTP_URL", ["smtp:", "smtps:"], false),
     mailFrom: env.AMBIT_MAIL_FROM || "Ambit <no-reply@localhost>",
   };

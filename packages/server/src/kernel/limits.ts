@@ -6,6 +6,8 @@ export const limits = {
   bodyBytes: 10 * 1024 * 1024,
   /** Receiving a whole request. */
   requestMs: 120_000,
+  /** Connections that the operating system keeps ready until they are taken; it may have a lower bound of its own. */
+  listenBacklog: 8_192,
   /** A URL with its query. */
   urlChars: 16_384,
   /** How long a resolved key or app may be served from memory: the bound on how late a revocation can be. */

@@ -11,6 +11,7 @@ import type { Beating } from "./heartbeats.ts";
 import { type Holder, holderOf } from "./holders.ts";
 import { limits } from "./limits.ts";
 import { inPieces, toKeep } from "./pieces.ts";
+import type { RealtimeWebSocket, SocketOwner } from "./realtime-web-socket.ts";
 import { type Ending, tooLarge, tooManyMessages } from "./standing.ts";
 
 /** Who a connection speaks for, as far as the door has to keep watching. */
@@ -30,16 +31,11 @@ export interface ClientSocketPorts {
   onLimit(limit: string): void;
 }
 
-/** The library's side of a client's socket: it reads what comes, answers pings and closes. */
-export class RealtimeWebSocket extends WebSocket {
-  client: ClientSocket | null = null;
-}
-
 /**
  * One client's WebSocket: messages in, frames out, never more of either than the limits allow. There are very many of
  * them: handlers are shared, and what all have in common is kept once.
  */
-export class ClientSocket implements Transport, Behind, Holder, Beating {
+export class ClientSocket implements Transport, SocketOwner, Behind, Holder, Beating {
   readonly appId: string;
   readonly holderKind: Holder["holderKind"];
   readonly holderId: string;
@@ -70,10 +66,7 @@ export class ClientSocket implements Transport, Behind, Holder, Beating {
     const { holderKind, holderId } = holderOf(credential.principal, credential.ip);
     this.holderKind = holderKind;
     this.holderId = holderId;
-    ws.client = this;
-    ws.on("error", onError);
-    ws.on("pong", onPong);
-    ws.on("close", onClose);
+    ws.attach(this);
   }
 
   get credential(): Credential {
@@ -84,6 +77,11 @@ export class ClientSocket implements Transport, Behind, Holder, Beating {
     return this.#raw.destroyed ? 0 : this.#raw.writableLength;
   }
 
+  /** Something is missing of what the client is to get. */
+  get unsettled(): boolean {
+    return this.#connection?.unsettled ?? false;
+  }
+
   get ended(): boolean {
     return this.#ended;
   }
@@ -91,7 +89,7 @@ export class ClientSocket implements Transport, Behind, Holder, Beating {
   /** Hands the client's messages to the conversation from here on; none has been read before. */
   open(connection: Connection): void {
     this.#connection = connection;
-    this.#ws.on("message", onMessage);
+    this.#ws.readMessages();
   }
 
   async authenticate(token: string): Promise<{ viewer: Viewer; adopt(): void }> {
@@ -148,17 +146,14 @@ export class ClientSocket implements Transport, Behind, Holder, Beating {
     this.#ws.terminate();
   }
 
-  /** For the handlers below: the client gave a sign of life. */
   heard(): void {
     this.#alive = true;
   }
 
-  /** For the handlers below: something in what the client sent broke the protocol; the socket is being closed. */
   broke(error: Error & { code?: string }): void {
     if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") this.#ports.onLimit("realtime_message_bytes");
   }
 
-  /** For the handlers below: the socket is closed. */
   closed(): void {
     this.#ended = true;
     this.#connection?.close();
@@ -166,7 +161,6 @@ export class ClientSocket implements Transport, Behind, Holder, Beating {
     this.#ports.onClosed(this);
   }
 
-  /** For the handlers below: takes one message. */
   receive(data: RawData, isBinary: boolean): void {
     this.#alive = true;
     if (this.#ended) return;
@@ -217,23 +211,6 @@ export class ClientSocket implements Transport, Behind, Holder, Beating {
     this.#ws.close(code, reason);
     setTimeout(terminate, limits.closeMs, this.#ws).unref();
   }
-}
-
-function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  (this as RealtimeWebSocket).client?.receive(data, isBinary);
-}
-
-function onPong(this: WebSocket): void {
-  (this as RealtimeWebSocket).client?.heard();
-}
-
-/** What is wrong with a socket closes it by itself. */
-function onError(this: WebSocket, error: Error): void {
-  (this as RealtimeWebSocket).client?.broke(error);
-}
-
-function onClose(this: WebSocket): void {
-  (this as RealtimeWebSocket).client?.closed();
 }
 
 const terminate = (ws: WebSocket): void => ws.terminate();

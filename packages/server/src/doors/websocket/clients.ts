@@ -138,17 +138,21 @@ export class Clients {
     });
   }
 
-  /** To those whose turn it is: one writing each, of bytes made once per app. */
+  /**
+   * To those whose turn it is: one writing each, of bytes made once per app. Whom something is still missing gets no
+   * place to come back to.
+   */
   #heartbeat(): void {
     if (this.#heartbeats.count === 0) return;
     const byApp = new Map<string, Buffer>();
     for (const socket of this.#heartbeats.due(performance.now())) {
-      const { appId } = socket;
-      let bytes = byApp.get(appId);
+      const { appId, unsettled } = socket;
+      const kind = unsettled ? "" : appId;
+      let bytes = byApp.get(kind);
       if (bytes === undefined) {
-        const beat = heartbeatFrame(this.#ports.clock(), this.#ports.positionOf(appId));
-        bytes = Buffer.concat([beat, PING]);
-        byApp.set(appId, bytes);
+        const position = unsettled ? null : this.#ports.positionOf(appId);
+        bytes = Buffer.concat([heartbeatFrame(this.#ports.clock(), position), PING]);
+        byApp.set(kind, bytes);
       }
       socket.heartbeat(bytes);
     }

@@ -78,6 +78,8 @@ describe("the upgrade", () => {
         type: "connected",
         app_id: app.id,
         role: "butterbase_user",
+        client_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        epoch: expect.stringMatching(/./),
       });
     }
     expect(opened[2]!.ws.protocol).toBe("bearer");
@@ -156,10 +158,43 @@ describe("a connection ends", () => {
   it("when the client sends too much or too often", async () => {
     const large = await app.connect(null);
     large.send(JSON.stringify({ type: "event", event: "x", payload: "x".repeat(limits.messageBytes) }));
-    expect((await large.closed).code).toBe(1009);
+    expect(await large.closed).toEqual({ code: 1009, reason: "Message too large" });
+    expect(large.frames.at(-1)).toMatchObject({ type: "error", code: "REALTIME_MESSAGE_TOO_LARGE" });
+    const huge = await app.connect(null);
+    huge.send("x".repeat(limits.receivedBytes + 1));
+    expect((await huge.closed).code).toBe(1009);
     const many = await app.connect(null);
     for (let i = 0; i <= limits.messagesPerSecond; i++) many.send({ type: "unsubscribe", table: "x" });
     expect(await many.closed).toEqual({ code: 1008, reason: "Too many messages" });
+    expect(many.frames.at(-1)).toMatchObject({ type: "error", code: "REALTIME_MESSAGE_RATE_LIMIT" });
+    const hits = await stage.node.metrics.registry.getSingleMetricAsString("ambit_limit_hit_total");
+    expect(hits).toMatch(/limit="realtime_message_bytes"\} 2/);
+    expect(hits).toMatch(/limit="realtime_messages_per_second"\} 1/);
+  });
+
+  it("when one user has too many, with what helps; another still gets in", async () => {
+    const token = stage.userToken({ sub: "many" });
+    const opened = await Promise.all(
+      Array.from({ length: limits.connectionsPerUser }, () => app.connect(token)),
+    );
+    const over = stage.open(`${app.url()}?token=${token}`);
+    expect(await over.closed).toEqual({ code: 1013, reason: "Too many connections" });
+    expect(over.frames).toEqual([
+      {
+        ...{ type: "error", code: "REALTIME_CONNECTION_LIMIT" },
+        message: expect.stringContaining(`this user (${limits.connectionsPerUser})`),
+        remediation: expect.any(String),
+      },
+    ]);
+    await app.connect(stage.userToken({ sub: "other" }));
+    opened[0]!.close();
+    await opened[0]!.closed;
+    await expect
+      .poll(async () => {
+        const client = stage.open(`${app.url()}?token=${token}`);
+        return Promise.race([client.ofType("connected").then(() => "in"), client.closed.then(() => "out")]);
+      })
+      .toBe("in");
   });
 
   it("when it does not read, without holding up anybody else", async () => {

@@ -11,7 +11,7 @@ export const limits = {
   /** Connections without a credential from one address to one app on this node. */
   connectionsPerAddress: 2_000,
   /** Upgrade requests of one address in one window; everybody behind one proxy shares them. */
-  handshakesPerAddress: 20_000,
+  handshakesPerAddress: 60_000,
   handshakeWindowS: 60,
   /** Upgrade requests whose caller is being looked up at once; further ones wait. */
   handshakesAtOnce: 64,

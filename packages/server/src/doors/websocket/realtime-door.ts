@@ -5,25 +5,25 @@ import { frame } from "../../features/realtime/frames.ts";
 import type { RealtimeService } from "../../features/realtime/service.ts";
 import { viewerOf } from "../../features/realtime/viewer.ts";
 import { errors } from "../../kernel/errors.ts";
-import { createGate } from "../../kernel/gate.ts";
 import { newUuid } from "../../kernel/ids.ts";
 import type { Metrics } from "../../kernel/metrics.ts";
 import type { App } from "../../kernel/operation.ts";
-import { createRateLimit } from "../../kernel/rate-limit.ts";
 import { addressOf } from "../http/client-address.ts";
 import { originAllowed } from "../http/cors.ts";
 import { toAmbitError } from "../http/errors.ts";
-import { ClientSocket, type ClientSocketPorts, type Credential, RealtimeWebSocket } from "./client-socket.ts";
+import { ClientSocket, type ClientSocketPorts, type Credential } from "./client-socket.ts";
 import { Clients, type ClientsPorts } from "./clients.ts";
 import { BEARER_PROTOCOL, isRealtimeUrl, type Request, readRequest } from "./handshake.ts";
+import { handshakeLimits } from "./handshake-limits.ts";
 import { limits } from "./limits.ts";
 import { overLimit } from "./over-limit.ts";
+import { RealtimeWebSocket } from "./realtime-web-socket.ts";
 import { refuseUpgrade } from "./refusal.ts";
 import { type Ending, endingFor } from "./standing.ts";
 import type { UpgradeLane } from "./upgrades.ts";
 
 export interface RealtimeDoorDeps extends Omit<ClientsPorts, "positionOf"> {
-  readonly realtime: RealtimeService & { positionOf?(appId: string): string | null };
+  readonly realtime: RealtimeService;
   readonly metrics: Metrics;
   readonly baseDomain: string;
   /** How many proxies in front may be believed about the caller's address. */
@@ -57,7 +57,7 @@ interface Admission {
  */
 export function createRealtimeLane(deps: RealtimeDoorDeps): UpgradeLane & { close(): Promise<void> } {
   const { realtime, metrics } = deps;
-  const clients = new Clients({ ...deps, positionOf: (appId) => realtime.positionOf?.(appId) ?? null });
+  const clients = new Clients({ ...deps, positionOf: (appId) => realtime.positionOf(appId) });
   const ports = portsOf(deps, clients);
   const handshakes = handshakeLimits(metrics);
   const sockets = new WebSocketServer<typeof RealtimeWebSocket>({
@@ -134,31 +134,6 @@ async function admit(
   };
 }
 
-/** Upgrade requests come at a bounded rate per address, and are looked into so many at a time. */
-function handshakeLimits(metrics: Metrics) {
-  const rate = createRateLimit(
-    { name: "realtime_handshakes", points: limits.handshakesPerAddress, windowS: limits.handshakeWindowS },
-    metrics,
-  );
-  const gate = createGate({
-    inside: limits.handshakesAtOnce,
-    waiting: limits.handshakesWaiting,
-    refusal() {
-      metrics.limitsHit.inc({ limit: "realtime_handshakes_waiting" });
-      return errors.QUOTA_RATE_LIMIT({
-        message: `Too many connections are being opened at once: ${limits.handshakesWaiting} wait already.`,
-        headers: { "Retry-After": "5" },
-      });
-    },
-  });
-  return {
-    async run<T>(address: string, work: () => Promise<T>): Promise<T> {
-      await rate.consume(address);
-      return gate.run("", work);
-    },
-  };
-}
-
 /** What the door's sockets share. */
 function portsOf(deps: RealtimeDoorDeps, clients: Clients): ClientSocketPorts {
   return {
@@ -192,6 +167,16 @@ function begin(
   }
   const viewer = viewerOf(credential.principal);
   clients.add(client);
-  client.open(deps.realtime.connect(app.id, viewer, client));
-  client.send([frame({ type: "connected", app_id: app.id, role: ROLE_NAMES[viewer.role] })]);
+  const connection = deps.realtime.connect(app.id, viewer, client);
+  client.open(connection);
+  const { clientId: client_id } = connection;
+  const { epoch } = deps.realtime;
+  const hello = {
+    type: "connected",
+    app_id: app.id,
+    role: ROLE_NAMES[viewer.role],
+    client_id,
+    ...(epoch === "" ? {} : { epoch }),
+  };
+  client.send([frame(hello)]);
 }

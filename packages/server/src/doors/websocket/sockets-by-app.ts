@@ -31,12 +31,12 @@ export class SocketsByApp<S extends { readonly appId: string }> {
     return [...this.#byApp.keys()];
   }
 
-  /** Those of one app. Some may be removed while they are gone through. */
-  of(appId: string): Iterable<S> {
-    return this.#byApp.get(appId) ?? [];
+  /** Those of one app, as they are now. */
+  of(appId: string): S[] {
+    return [...(this.#byApp.get(appId) ?? [])];
   }
 
-  /** Those of all apps. Some may be removed while they are gone through. */
+  /** Those of all apps. To be gone through at once; some may be removed meanwhile. */
   *all(): IterableIterator<S> {
     for (const sockets of this.#byApp.values()) yield* sockets;
   }

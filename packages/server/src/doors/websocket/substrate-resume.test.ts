@@ -177,7 +177,7 @@ describe("when the log is lost", () => {
     const client = await listen(null);
     const old = lastCursor(client);
     const [row] = await query(
-      "select slot_name from pg_replication_slots where database = current_database()",
+      "select slot_name from pg_replication_slots where database = current_database() and not temporary",
     );
     for (let dropped = false; !dropped; ) {
       await stage.world.asSuperuser(

@@ -36,6 +36,7 @@ const MEMBERS: Partial<Record<Topic, readonly string[]>> = {
   storage: ["kv"],
   functions: ["runtime"],
   "durable-objects": ["actors", "durable_objects"],
+  realtime: ["realtime-rooms"],
   ai: ["agents"],
   platform: ["apps", "audit", "keys", "organizations", "operations", "backup", "security"],
   schema: ["migrations", "rls", "row-level-security"],

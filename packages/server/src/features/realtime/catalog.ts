@@ -37,7 +37,7 @@ const TABLES = `
     exists (select from pg_publication_rel m join pg_publication p on p.oid = m.prpubid
             where m.prrelid = c.oid and p.pubname = '${BROADCAST}') as enabled,
     (select coalesce(json_agg(json_build_object(
-        'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'typeOid', a.atttypid::int8,
+        'name', a.attname, 'type', ${COLUMN_FACTS.type}, 'typeOid', a.atttypid::int8,
         'number', a.attnum, 'virtual', a.attgenerated = 'v',
         'collation', ${COLUMN_FACTS.collation}, 'labels', ${COLUMN_FACTS.labels},
         'anon', has_column_privilege($3, c.oid, a.attnum, 'select'),

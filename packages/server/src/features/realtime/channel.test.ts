@@ -63,6 +63,7 @@ function stage() {
     rules: sqlOnly,
     shapes: new ShapeSource({ query: async () => [] }),
     metrics: realtimeMetrics(new Metrics()),
+    limitsHit: new Metrics().limitsHit,
     log: createLog("silent"),
     clock: () => 0,
   });

@@ -2,11 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Relation, Row } from "../../engines/postgres/replication/pgoutput.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/log.ts";
+import type { Metrics } from "../../kernel/metrics.ts";
+import { readAgain } from "./asked-filters.ts";
 import { Compiling } from "./compiling.ts";
 import { deliver } from "./delivery.ts";
 import { decideFilters } from "./filter-verdicts.ts";
 import type { FilterJudge } from "./filters/judge.ts";
-import { notEnabledFrame, type ResyncReason, resyncFrame } from "./frames.ts";
+import { errorFrame, notEnabledFrame, type ResyncReason, resyncFrame } from "./frames.ts";
 import type { Judge } from "./judge.ts";
 import { limits } from "./limits.ts";
 import { Memberships } from "./memberships.ts";
@@ -24,6 +26,7 @@ import type { RuleSource } from "./rule-source.ts";
 import { Sampling } from "./sampling.ts";
 import { Settling } from "./settling.ts";
 import type { ShapeSource } from "./shape-source.ts";
+import type { Subscription } from "./subscriptions.ts";
 import { TableState } from "./table-state.ts";
 import { sameRoleView, type TableView } from "./table-view.ts";
 import { decideAll } from "./verdicts.ts";
@@ -41,6 +44,7 @@ export interface ChannelPorts {
   readonly rules: RuleSource;
   readonly shapes: ShapeSource;
   readonly metrics: RealtimeMetrics;
+  readonly limitsHit: Metrics["limitsHit"];
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -84,7 +88,7 @@ export class Channel {
     this.#sampling = new Sampling(ports, {
       lastTouch: (table) => this.#touched.get(table) ?? 0,
       position: () => this.#position,
-      settle: () => this.#settle(),
+      settle: () => this.settle(),
       distrust: (state, role) => this.#compiling.distrusted(state, role),
     });
   }
@@ -214,6 +218,11 @@ export class Channel {
     this.#closed = true;
   }
 
+  /** Waits until queries see everything the log has shown so far. */
+  settle(): Promise<void> {
+    return this.#settling.settle(() => this.persist(() => this.ports.snapshot()), this);
+  }
+
   /** Repeats `work` until the database answers, or nobody waits any more. */
   async persist<T>(work: () => Promise<T>): Promise<T> {
     for (let pauseMs: number = limits.retryMs; ; pauseMs = Math.min(pauseMs * 2, limits.retryMaxMs)) {
@@ -277,7 +286,7 @@ export class Channel {
   async #reload(states: readonly TableState[]): Promise<void> {
     if (states.length === 0) return;
     const names = states.map((state) => state.table);
-    await this.#settle();
+    await this.settle();
     const views = await this.persist(async () => {
       const loaded = await this.ports.load(names);
       await this.ports.mark();
@@ -301,17 +310,27 @@ export class Channel {
     const changed = (["anon", "user"] as const).filter(
       (role) => !sameRoleView(before.roles[role], view.roles[role]),
     );
+    const otherColumns = JSON.stringify(before.columnTypes) !== JSON.stringify(view.columnTypes);
     const off = before.enabled && !view.enabled ? notEnabledFrame(state.table) : null;
     for (const group of state.subscriptions.groups()) {
       const { role } = group.identity;
       const looksDifferently = role !== "service" && changed.includes(role);
       for (const subscription of group.members) {
         if (off !== null) this.outbox.put(subscription, off, null);
+        if (otherColumns) this.#readFiltersAgain(state, subscription);
         if (!looksDifferently) continue;
         const frame = resyncFrame(state.table, "policy_changed", subscription.id);
         this.outbox.resync(subscription, frame, "policy_changed");
       }
     }
+  }
+
+  #readFiltersAgain(state: TableState, subscription: Subscription): void {
+    const { filters, problem } = readAgain(subscription, state.view!, this.ports.limitsHit);
+    state.subscriptions.setFilters(subscription, filters);
+    if (problem === null) return;
+    const message = `The columns of ${state.table} have changed, and a filter lets nothing through any more: ${problem}`;
+    this.outbox.put(subscription, errorFrame(message), null);
   }
 
   /** False: what waits is not complete yet. */
@@ -329,7 +348,7 @@ export class Channel {
     const dependent = changes.some(
       ({ state }) => state.view!.dependsOn.length > 0 && state.subscriptions.judgedBySql,
     );
-    if (dependent || this.#settling.count > limits.unsettledTransactions) await this.#settle();
+    if (dependent || this.#settling.count > limits.unsettledTransactions) await this.settle();
     const verdicts = await this.persist(() => decideAll(changes, { judge, appId, shape }));
     const filters = await this.persist(() =>
       decideFilters(changes, { asker: this.ports.filters, appId, shape }),
@@ -343,7 +362,7 @@ export class Channel {
       memberships: this.memberships,
       lastTouch: (table) => this.#touched.get(table) ?? 0,
       shape,
-      settle: () => this.#settle(),
+      settle: () => this.settle(),
       outbox: this.outbox,
     });
     for (const state of this.#tables.values()) this.#compiling.again(state);
@@ -386,11 +405,6 @@ export class Channel {
     return this.persist(() => this.ports.shapes.prepare(entries.map(({ relation }) => relation)));
   }
 
-  /** Waits until queries see everything the log has shown so far. */
-  #settle(): Promise<void> {
-    return this.#settling.settle(() => this.persist(() => this.ports.snapshot()), this);
-  }
-
   #asCompilingPorts(): ConstructorParameters<typeof Compiling>[0] {
     const channel = this;
     const { appId, rules, log, shapes } = this.ports;
@@ -403,7 +417,7 @@ export class Channel {
         return channel.#generation;
       },
       run: (work) => channel.run(work),
-      settle: () => channel.#settle(),
+      settle: () => channel.settle(),
       mark: () => channel.ports.mark(),
       persist: (work) => channel.persist(work),
       prepare: (entries) => channel.#prepare(entries),

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { explainFrameSchema } from "./explain-frame.ts";
 import { limits } from "./limits.ts";
+import { roomFrames } from "./rooms/index.ts";
 
 const table = z.string().min(1).max(63);
 /** Any JSON up to a length, which also bounds how deeply it is nested. */
@@ -30,6 +32,7 @@ const subscribeFrame = z.object({
     .string()
     .regex(/^[0-9A-F]{16}-[0-9A-F]{8}$/, "is not a seq as this server gives it")
     .optional(),
+  epoch: z.string().max(100).optional(),
 });
 
 export type SubscribeFrame = z.infer<typeof subscribeFrame>;
@@ -45,14 +48,14 @@ const unsubscribeFrame = z
 const clientFrame = z.discriminatedUnion("type", [
   subscribeFrame,
   unsubscribeFrame,
-  z.object({ type: z.literal("presence_track"), metadata: json(limits.presenceMetadataChars).optional() }),
-  z.object({ type: z.literal("presence_update"), metadata: json(limits.presenceMetadataChars).optional() }),
+  ...roomFrames,
   z.object({
     type: z.literal("event"),
     event: z.string().min(1).max(200),
     payload: z.unknown().optional(),
     id: id.optional(),
   }),
+  explainFrameSchema,
   z.object({ type: z.literal("auth"), token: z.string().min(1) }),
 ]);
 

@@ -53,8 +53,8 @@ export class Compiling {
       const watchers = state.subscriptions.roles[role];
       const stays =
         before !== null && before.form === view.form && sameRoleView(before.roles[role], view.roles[role]);
-      // What a rule with sources means depends on other tables' policies too.
-      if (stays && watchers.index !== null && watchers.rule?.sources.length === 0) continue;
+      // What a policy means that reads other tables depends on their policies too.
+      if (stays && watchers.index !== null && view.dependsOn.length === 0) continue;
       watchers.rule = null;
       watchers.judgeBy(null);
       if (typeof view.roles[role].rows !== "string") this.#begin(state, role);
@@ -96,7 +96,12 @@ export class Compiling {
     const watchers = state.subscriptions.roles[role];
     for (let attempt = 0; attempt < limits.memberLoads; attempt += 1) {
       const view = state.view!;
-      const rule = await persist(() => rules.compiled(appId, view, role));
+      const rule = await persist(async () => {
+        const compiled = await rules.compiled(appId, view, role);
+        // Policies that were changed before they were read have brought another view by the time this is used.
+        await this.#ports.mark();
+        return compiled;
+      });
       // Another view was read meanwhile: its policies count.
       if (state.view !== view) continue;
       if (this.#ports.tables.get(state.table) !== state) return;

@@ -5,7 +5,6 @@ import { createPipeline, type Pipeline } from "../../kernel/pipeline.ts";
 import type { KeyPrincipal } from "../../kernel/principal.ts";
 import { type TestPlatform, testPlatform } from "../../testing/platform.ts";
 import { createRealtime } from "./index.ts";
-import { selectDeadSlots } from "./node-store.ts";
 import type { RealtimeService } from "./service.ts";
 
 let world: TestPlatform;
@@ -185,39 +184,25 @@ describe("configure, get and disable", () => {
 });
 
 describe("slots", () => {
-  it("of nodes that are gone are dropped, those of living ones are not", async () => {
+  it("of servers with a slot per node are dropped unless they are in use; others are left alone", async () => {
     const { database } = world.platform;
     const slot = (name: string) =>
       database.query("select pg_create_logical_replication_slot($1, 'pgoutput')", [name]);
     const suffix = app.id.slice(4);
-    await slot(`ambit_node_${suffix}_dead`);
-    await slot(`ambit_node_${suffix}_alive`);
+    await slot(`ambit_node_${suffix}`);
     await slot(`other_${suffix}`);
-    await database.query("insert into ambit.realtime_nodes values ('alive', $1, now())", [
-      `ambit_node_${suffix}_alive`,
-    ]);
-    expect(await selectDeadSlots(database, 60_000)).toEqual([`ambit_node_${suffix}_dead`]);
-    expect((await selectDeadSlots(database, 0)).sort()).toEqual([
-      `ambit_node_${suffix}_alive`,
-      `ambit_node_${suffix}_dead`,
-    ]);
     const node = createRealtime({
       ...world.platform,
       metrics: new (world.platform.metrics.constructor as any)(),
     }).service;
     await node.start();
     await node.ready();
-    const left = await database.query<{ slot_name: string }>(
-      "select slot_name from pg_replication_slots where database = current_database()",
-    );
-    expect(left.map((row) => row.slot_name)).toHaveLength(4);
     await node.stop();
-    const after = await database.query<{ slot_name: string }>(
-      "select slot_name from pg_replication_slots where database = current_database()",
+    const left = await database.query<{ slot_name: string }>(
+      "select slot_name from pg_replication_slots where database = current_database() and not temporary",
     );
-    expect(after.map((row) => row.slot_name)).toHaveLength(3);
-    for (const name of ["alive"])
-      await database.query("select pg_drop_replication_slot($1)", [`ambit_node_${suffix}_${name}`]);
+    const names = left.map((row) => row.slot_name).sort();
+    expect(names).toEqual([expect.stringMatching(/^ambit_anchor_\d+$/), `other_${suffix}`]);
     await database.query("select pg_drop_replication_slot($1)", [`other_${suffix}`]);
   });
 });

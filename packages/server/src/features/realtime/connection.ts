@@ -1,8 +1,10 @@
 import { AmbitError } from "../../kernel/errors.ts";
 import { type ClientFrame, readClientFrame } from "./client-frames.ts";
+import type { Explainer } from "./explain.ts";
+import { explainFrameFor } from "./explain-frame.ts";
 import { errorFrame, type Frame, frame, resyncFrame } from "./frames.ts";
 import { limits } from "./limits.ts";
-import type { Presence } from "./presence.ts";
+import type { RoomClient, Rooms } from "./rooms/index.ts";
 import { Subscribing, type SubscribingPorts } from "./subscribing.ts";
 import type { Peer, Viewer } from "./subscriptions.ts";
 
@@ -13,9 +15,12 @@ export interface Transport {
   authenticate(token: string): Promise<{ viewer: Viewer; adopt(): void }>;
 }
 
+/** What all connections of a node share. */
 export interface ConnectionPorts extends SubscribingPorts {
-  readonly clientId: string;
-  readonly presence: Presence;
+  readonly explainer: Explainer;
+  readonly rooms: Rooms;
+  /** Called once when the connection has ended. */
+  onClosed(): void;
   /** Runs the function an event is meant for; null if there is none. */
   onEvent(event: {
     appId: string;
@@ -26,7 +31,9 @@ export interface ConnectionPorts extends SubscribingPorts {
 }
 
 /** One client's conversation. Frames are answered one after the other, in the order they came. */
-export class Connection implements Peer {
+export class Connection implements Peer, RoomClient {
+  readonly appId: string;
+  readonly clientId: string;
   viewer: Viewer;
   readonly #ports: ConnectionPorts;
   readonly #transport: Transport;
@@ -36,11 +43,18 @@ export class Connection implements Peer {
   #waiting = 0;
   #open = true;
 
-  constructor(viewer: Viewer, transport: Transport, ports: ConnectionPorts) {
-    this.viewer = viewer;
+  /** `clientId` is unique among all connections of all nodes. */
+  constructor(
+    who: { readonly appId: string; readonly clientId: string; readonly viewer: Viewer },
+    transport: Transport,
+    ports: ConnectionPorts,
+  ) {
+    this.appId = who.appId;
+    this.clientId = who.clientId;
+    this.viewer = who.viewer;
     this.#transport = transport;
     this.#ports = ports;
-    this.#subscribing = new Subscribing(this, ports);
+    this.#subscribing = new Subscribing(this, who.appId, ports);
     ports.metrics.connections.inc();
   }
 
@@ -76,11 +90,16 @@ export class Connection implements Peer {
     this.#open = false;
     this.#ports.metrics.connections.dec();
     this.#subscribing.close();
-    this.#ports.presence.leave(this.#ports.appId, this.#ports.clientId);
+    this.#ports.rooms.left(this);
+    this.#ports.onClosed();
+  }
+
+  /** Something is missing, or held back, of what this client is to get: no place can be promised to it. */
+  get unsettled(): boolean {
+    return this.#subscribing.unsettled;
   }
 
   async #answer(message: ClientFrame): Promise<void> {
-    const { appId, clientId, presence } = this.#ports;
     switch (message.type) {
       case "subscribe":
         return this.#subscribing.subscribe(message);
@@ -89,20 +108,21 @@ export class Connection implements Peer {
         this.#subscribing.unsubscribe({ table, id });
         return this.send([frame({ type: "unsubscribed", ...(id === undefined ? { table } : { id }) })]);
       }
-      case "presence_track":
-        return presence.track(appId, this, clientId, message.metadata ?? {});
-      case "presence_update":
-        if (presence.update(appId, clientId, message.metadata ?? {})) return;
-        return this.send([errorFrame("presence_update comes after presence_track.")]);
       case "event":
         return this.#event(message.event, message.payload ?? null, message.id);
+      case "explain":
+        return this.send([
+          frame(await explainFrameFor(this.#ports.explainer, this.appId, this.viewer, message)),
+        ]);
       case "auth":
         return this.#renew(message.token);
+      default:
+        return this.#ports.rooms.handle(this, message);
     }
   }
 
   async #event(name: string, payload: unknown, id: string | undefined): Promise<void> {
-    const { appId } = this.#ports;
+    const { appId } = this;
     const answer = await this.#ports.onEvent({ appId, viewer: this.viewer, name, payload });
     if (answer === null) return this.send([errorFrame(`No handler for event: ${name}`)]);
     this.send([
@@ -118,13 +138,14 @@ export class Connection implements Peer {
     }
     adopt();
     const before = this.viewer;
-    const channel = this.#ports.hub.existing(this.#ports.appId);
+    const channel = this.#ports.hub.existing(this.appId);
     const become = () =>
       this.#subscribing.become(() => {
         this.viewer = viewer;
       });
     if (channel === undefined) become();
     else await channel.run(become);
+    this.#ports.rooms.identityChanged(this);
     const replies = [frame({ type: "authenticated" })];
     if (!sameStanding(before.claims, viewer.claims)) replies.push(resyncFrame(null, "identity_changed"));
     this.send(replies);

@@ -67,13 +67,14 @@ function moveMembers(entries: readonly Entry[], from: number, context: DeliveryC
   for (let at = from; at < entries.length && entries[at]!.commit === commit; at += 1) {
     const entry = entries[at]!;
     if (!memberships.watches(entry.table)) continue;
-    if (!isChange(entry) || incomplete(entry)) {
+    const moved = isChange(entry) && !incomplete(entry) ? memberships.apply(entry, shape(entry)) : null;
+    if (moved === null) {
       // Nobody knows any more who belongs: Postgres is asked until the sets have been read again.
       for (const state of memberships.forget(entry.table, tables))
         state.missed("viewers", "dependency_changed");
       continue;
     }
-    for (const { source, members } of memberships.apply(entry, shape(entry))) {
+    for (const { source, members } of moved) {
       for (const state of tables.values()) {
         for (const role of VIEWER_ROLES) {
           for (const group of state.subscriptions.roles[role].index?.holding(source, members) ?? []) {

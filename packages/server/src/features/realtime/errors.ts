@@ -23,4 +23,9 @@ export const realtimeErrors = defineErrors({
     message: "A table is in use by a transaction that has been running for several seconds.",
     remediation: "Try again once that transaction has ended.",
   },
+  REALTIME_MESSAGES_FULL: {
+    status: 503,
+    message: "Too much is waiting to be written into the log for other nodes, or one message is too large.",
+    remediation: "Send less, or wait a moment and try again.",
+  },
 });

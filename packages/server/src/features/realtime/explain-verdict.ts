@@ -4,7 +4,7 @@ import type { FoundPolicy, FoundTable } from "./explain-catalog.ts";
 export type PolicyResult = boolean | null | { readonly error: string; readonly message: string };
 
 /** Why a policy had no say. */
-export type NotApplied = "rls_off" | "service" | "command" | "role";
+export type NotApplied = "rls_off" | "service" | "command" | "role" | "no_using";
 
 /** A policy and what became of it. */
 export interface ExplainedPolicy {
@@ -33,7 +33,8 @@ export function notApplied(
   if (!rls) return "rls_off";
   if (role === "service") return "service";
   if (policy.command !== "ALL" && policy.command !== "SELECT") return "command";
-  return policy.ofRole && policy.expression !== null ? null : "role";
+  if (!policy.ofRole) return "role";
+  return policy.expression === null ? "no_using" : null;
 }
 
 /**

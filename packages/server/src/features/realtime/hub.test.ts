@@ -52,9 +52,11 @@ const hubPorts = () => ({
   rules: sqlOnly,
   shapes: new ShapeSource({ query: async () => [] }),
   metrics: realtimeMetrics(new Metrics()),
+  limitsHit: new Metrics().limitsHit,
   log: createLog("silent"),
   clock: () => 0,
   nodeId: "n",
+  readTo: () => 0n,
   onNotice: () => {},
   onSessionEnded: () => {},
 });

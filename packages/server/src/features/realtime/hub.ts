@@ -10,6 +10,8 @@ export interface HubPorts extends Omit<ChannelPorts, "appId" | "load" | "mark"> 
   load(appId: string, tables: readonly string[]): ReturnType<ChannelPorts["load"]>;
   /** Writes a message into the log, outside of any transaction and flushed. */
   writeMark(content: string): Promise<void>;
+  /** Everything that committed before this position has been given to `accept`, if it has anything for it. */
+  readTo(): bigint;
   /** Names this process in its marks. */
   readonly nodeId: string;
   /** An app's tables, grants or policies were changed by this transaction. */
@@ -64,9 +66,12 @@ export class Hub {
     return this.#channels.get(appId);
   }
 
-  /** The text of the place of the last event that was taken. */
+  /** The text of the place up to which everything was taken. */
   get position(): string {
-    return seqOf(this.#place.commitLsn, this.#place.index);
+    const place = seqOf(this.#place.commitLsn, this.#place.index);
+    const readTo = this.#ports.readTo();
+    const read = readTo > 0n ? seqOf(readTo - 1n, BEHIND_ALL) : "";
+    return read > place ? read : place;
   }
 
   /**
@@ -82,7 +87,7 @@ export class Hub {
    * policies, so its notices come first.
    */
   accept(transaction: Transaction): void {
-    const { events, xid, commitLsn, firstEvent, final } = transaction;
+    const { events, xid, commitLsn, endLsn, firstEvent, final } = transaction;
     const commit = this.#commitOf(transaction);
     for (const event of events) {
       if (event.kind === "message") this.#acceptMessage(event.prefix, event.content, xid);
@@ -95,7 +100,10 @@ export class Hub {
         else this.#acceptChange(event, commit, firstEvent + at);
       }
     }
-    this.#place = { commitLsn, index: final ? BEHIND_ALL : firstEvent + events.length - 1 };
+    // A complete transaction is told as the last place before the next one could begin.
+    this.#place = final
+      ? { commitLsn: endLsn - 1n, index: BEHIND_ALL }
+      : { commitLsn, index: firstEvent + events.length - 1 };
     if (final && firstEvent > 0) for (const channel of this.#channels.values()) channel.committed();
   }
 

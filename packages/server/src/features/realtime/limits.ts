@@ -41,6 +41,10 @@ export const limits = {
   memberLoads: 5,
   /** Bytes of the members that compiled policies of one app hold in memory; what is more stays with SQL. */
   membershipBytes: 64 * 1024 * 1024,
+  /** Rows of one member table that are read; with more, Postgres judges. */
+  members: 500_000,
+  /** Results of checks of compiled policies that are remembered. */
+  checkedRules: 2_000,
   /** A sample of what compiled policies have decided is asked of Postgres too, at most this often per app. */
   sampleMs: 1_000,
   /** Callers in one such sample. */
@@ -70,12 +74,33 @@ export const limits = {
   /** Pause before asking a database again that did not answer; doubles up to the second value. */
   retryMs: 50,
   retryMaxMs: 1_000,
-  /** How often a node says that it lives. */
-  nodeHeartbeatMs: 15_000,
-  /** Silence after which a node's replication slot is dropped, so that it holds back no log. */
-  nodeDeadMs: 60_000,
-  /** Attempts to drop a slot whose reader has just gone, one every `retryMs`. */
-  dropSlotTries: 20,
+  /** The log is read on for this long after nobody listens any more. */
+  graceMs: 30_000,
+  /** How often a node looks at the window's slot and what it keeps. */
+  lookMs: 5_000,
+  /** While nobody listens, the log is read up to its end this often, or when this much has been written. */
+  dozeMs: 30_000,
+  dozeWalBytes: 8 * 1024 * 1024,
+  /** How often it is looked at whether the log carries what is switched on. */
+  captureLookMs: 30_000,
+  /** How often the window's slot is moved on; less often if less log than this was written meanwhile. */
+  tendMs: 10_000,
+  tendWalBytes: 64 * 1024,
+  /** The log is warned of when less than this share of max_slot_wal_keep_size is left, at most this often. */
+  walWarnShare: 0.25,
+  walWarnMs: 300_000,
+  /** A node's session that has been silent this long is ended by Postgres, and what it holds back with it. */
+  sessionSilentMs: 60_000,
+  /** How often a node looks who else lives, while it serves anybody; who is missing twice is gone. */
+  nodeLookMs: 700,
+  /** After this node was cut off itself, nobody is called gone for this long. */
+  nodeReturnMs: 3_000,
+  /** A message written into the log. */
+  messageChars: 256 * 1024,
+  /** Characters of messages waiting to be written. */
+  messagesWaitingChars: 8 * 1024 * 1024,
+  /** Messages written with one statement. */
+  messagesAtOnce: 500,
   /** Pause before mending what a schema change broke is tried again. */
   mendAgainMs: 5_000,
   /** Connecting to make the slot. */

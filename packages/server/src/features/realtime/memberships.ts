@@ -1,4 +1,5 @@
 import { readerOf } from "./images.ts";
+import { SetOutOfStep } from "./policies/member-set.ts";
 import type { CompiledRule, Member, MembershipSet, SetSource } from "./policies/types.ts";
 import { type ChangeEntry, type EntryQueue, isChange } from "./queue.ts";
 import type { Shape } from "./record.ts";
@@ -63,19 +64,33 @@ export class Memberships {
       seen.push(entry);
     }
     set.load(rows);
-    for (const entry of seen.reverse()) {
-      const form = shape(entry);
-      set.apply(
-        entry.new === null ? null : readerOf(entry.new, form),
-        entry.old === null ? null : readerOf(entry.old, form),
-      );
+    try {
+      for (const entry of seen.reverse()) {
+        const form = shape(entry);
+        set.apply(
+          entry.new === null ? null : readerOf(entry.new, form),
+          entry.old === null ? null : readerOf(entry.old, form),
+        );
+      }
+    } catch (error) {
+      if (error instanceof SetOutOfStep) return false;
+      throw error;
     }
     this.#sets.set(set.source.key, set);
     return true;
   }
 
-  /** Moves the table's sets on by one change. */
-  apply(entry: ChangeEntry, shape: Shape): Moved[] {
+  /** Moves the table's sets on by one change; null if one of them can't follow. */
+  apply(entry: ChangeEntry, shape: Shape): Moved[] | null {
+    try {
+      return this.#move(entry, shape);
+    } catch (error) {
+      if (error instanceof SetOutOfStep) return null;
+      throw error;
+    }
+  }
+
+  #move(entry: ChangeEntry, shape: Shape): Moved[] {
     const moved: Moved[] = [];
     for (const set of this.#sets.values()) {
       if (set.source.table !== entry.table) continue;

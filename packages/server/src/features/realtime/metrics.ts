@@ -23,6 +23,11 @@ export function realtimeMetrics(metrics: Metrics) {
       "Frames that told a client to load afresh, by reason.",
       ["reason"],
     ),
+    compiled: metrics.counter(
+      "ambit_realtime_policies_total",
+      "Policies looked at for compiling: refused (Postgres judges), equal to Postgres, or found to differ.",
+      ["result"],
+    ),
     samples: metrics.counter(
       "ambit_realtime_samples_total",
       "Decisions of compiled policies that Postgres was asked about too.",
@@ -34,6 +39,24 @@ export function realtimeMetrics(metrics: Metrics) {
     lag: metrics.gauge(
       "ambit_realtime_lag_seconds",
       "From the commit of the newest change sent to its sending.",
+    ),
+    walKept: metrics.gauge(
+      "ambit_realtime_wal_kept_bytes",
+      "Write-ahead log that Postgres keeps for the window of changes.",
+    ),
+    walSafe: metrics.gauge(
+      "ambit_realtime_wal_safe_bytes",
+      "Log that may still be written before Postgres gives the window's slot up; -1 without a bound.",
+    ),
+    walBehind: metrics.gauge("ambit_realtime_wal_behind_bytes", "Log that this node has not read yet."),
+    windowBytes: metrics.gauge("ambit_realtime_window_bytes", "Memory that the window of changes holds."),
+    windowSeconds: metrics.gauge(
+      "ambit_realtime_window_seconds",
+      "Age of the oldest change a client can come back to.",
+    ),
+    epochs: metrics.counter(
+      "ambit_realtime_windows_lost_total",
+      "How often the window began anew and every client had to load afresh.",
     ),
     streaming: metrics.gauge("ambit_realtime_streaming", "1 while the log is being read."),
   };

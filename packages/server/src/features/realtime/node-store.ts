@@ -1,19 +1,40 @@
 import type { Queryable } from "../../engines/postgres/database.ts";
 
-/** What every slot of a running server is called, up to the node's id. */
-export const SLOT_PREFIX = "ambit_node_";
+/** First key of the advisory lock a node's session holds; the second is the node's id. Any constant will do. */
+const NODE_LOCK = 871_040_316;
 
-/** Says that this node lives, before it makes its slot and while it uses it. */
-export async function recordHeartbeat(db: Queryable, id: string, slot: string): Promise<void> {
-  await db.query(
-    `insert into ambit.realtime_nodes (id, slot, heartbeat_at) values ($1, $2, now())
-     on conflict (id) do update set heartbeat_at = now()`,
-    [id, slot],
-  );
+/** What slots of nodes were called when each had a permanent one. */
+const FORMER_SLOTS = "ambit_node_";
+
+/** A node's id is a number of 32 bits, as eight hexadecimal digits; a lock's key is signed. */
+const keyOf = (nodeId: string): number => Number.parseInt(nodeId, 16) | 0;
+
+/** Makes the node known for as long as the session lives. Shared: a session that takes over need not wait. */
+export async function announceNode(db: Queryable, nodeId: string): Promise<void> {
+  await db.query("select pg_advisory_lock_shared($1, $2)", [NODE_LOCK, keyOf(nodeId)]);
 }
 
-export async function deleteNode(db: Queryable, id: string): Promise<void> {
-  await db.query("delete from ambit.realtime_nodes where id = $1", [id]);
+/** Ids of the nodes whose sessions live, this one's among them. Locks of other logins don't count. */
+export async function selectNodes(db: Queryable): Promise<Set<string>> {
+  const rows = await db.query<{ id: string }>(
+    `select distinct lpad(to_hex(l.objid::bigint), 8, '0') as id
+     from pg_locks l join pg_stat_activity a on a.pid = l.pid
+     where l.locktype = 'advisory' and l.classid = $1 and l.objsubid = 2 and l.granted
+       and a.datname = current_database() and a.usename = current_user
+       and l.database = (select oid from pg_database where datname = current_database())`,
+    [NODE_LOCK],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Drops what servers with a slot per node have left behind in this database; those in use stay. */
+export async function dropFormerSlots(db: Queryable): Promise<void> {
+  const rows = await db.query<{ slot_name: string }>(
+    `select slot_name from pg_replication_slots
+     where database = current_database() and not active and not temporary and starts_with(slot_name, $1)`,
+    [FORMER_SLOTS],
+  );
+  for (const { slot_name } of rows) await dropSlot(db, slot_name);
 }
 
 /** Drops a slot that nobody reads from; true if it is gone now. */
@@ -30,28 +51,4 @@ export async function dropSlot(db: Queryable, slot: string): Promise<boolean> {
     if (code === "42704") return true;
     throw error;
   }
-}
-
-/**
- * Slots of this database whose node has said nothing for `deadMs`. A node can't speak while Postgres is down, so
- * that time does not count.
- */
-export async function selectDeadSlots(db: Queryable, deadMs: number): Promise<string[]> {
-  const rows = await db.query<{ slot_name: string }>(
-    `select s.slot_name from pg_replication_slots s
-     left join ambit.realtime_nodes n on n.slot = s.slot_name
-     where s.database = current_database() and not s.active and starts_with(s.slot_name, $1)
-       and (n.id is null or greatest(n.heartbeat_at, pg_postmaster_start_time()) < now() - make_interval(secs => $2))`,
-    [SLOT_PREFIX, deadMs / 1000],
-  );
-  return rows.map((row) => row.slot_name);
-}
-
-/** Forgets nodes that are dead and have no slot left. */
-export async function deleteDeadNodes(db: Queryable, deadMs: number): Promise<void> {
-  await db.query(
-    `delete from ambit.realtime_nodes n where heartbeat_at < now() - make_interval(secs => $1)
-       and not exists (select from pg_replication_slots s where s.slot_name = n.slot)`,
-    [deadMs / 1000],
-  );
 }

@@ -2,7 +2,9 @@ import { z } from "zod";
 import type { Platform } from "../../engines/platform.ts";
 import { type AnyOperation, appOperation, type NextAction } from "../../kernel/operation.ts";
 import { realtimeErrors } from "./errors.ts";
+import { explainOperation } from "./explain-operation.ts";
 import { limits } from "./limits.ts";
+import { ruleOperations } from "./rooms/index.ts";
 import type { RealtimeService } from "./service.ts";
 import type { EnabledTable } from "./tables.ts";
 
@@ -11,7 +13,17 @@ const tableName = z.string().min(1).max(63);
 const EVENTS = ["INSERT", "UPDATE", "DELETE"] as const;
 
 export function realtimeOperations(platform: Platform, service: RealtimeService): AnyOperation[] {
-  return [configure(service), get(platform, service), disable(service)];
+  const explain = explainOperation(service.explainer, async (appId, table) => {
+    const found = (await service.tables(appId)).find(({ name }) => name === table);
+    return { realtime_enabled: found !== undefined, captured: found?.captured ?? false };
+  });
+  return [
+    configure(service),
+    get(platform, service),
+    disable(service),
+    explain,
+    ...ruleOperations(service.rules),
+  ];
 }
 
 const configure = (service: RealtimeService) =>

@@ -3,7 +3,7 @@ import type { LogWindow } from "../../engines/postgres/replication/window-types.
 import type { Channel } from "./channel.ts";
 import { deliverTo, incomplete } from "./delivery.ts";
 import { decideFilters } from "./filter-verdicts.ts";
-import { type ResyncReason, readSeq, seqOf } from "./frames.ts";
+import { BEHIND_ALL, type ResyncReason, readSeq, seqOf } from "./frames.ts";
 import { Images, readerOf } from "./images.ts";
 import { limits } from "./limits.ts";
 import { NOTICE_PREFIX, readNotice } from "./messages.ts";
@@ -20,7 +20,7 @@ export interface Missed {
 }
 
 /** A subscription that comes back, in the channel it comes back to. */
-interface Returning {
+export interface Returning {
   readonly channel: Channel;
   readonly state: TableState;
   readonly subscription: Subscription;
@@ -45,7 +45,7 @@ interface Sight {
 export async function replay(
   returning: Returning,
   missed: Missed,
-  window: LogWindow | null,
+  window: LogWindow,
 ): Promise<ResyncReason | null> {
   const { channel, state, subscription } = returning;
   // Policies have changed once more: those of the missed places are not known.
@@ -70,11 +70,13 @@ export async function replay(
 }
 
 /** Looks through the log; a reason if something there makes what was missed impossible to tell. */
-function find({ channel, state }: Returning, missed: Missed, window: LogWindow | null): Found | ResyncReason {
+function find({ channel, state }: Returning, missed: Missed, window: LogWindow): Found | ResyncReason {
   const since = readSeq(missed.since);
   if (since === null || missed.since > missed.until) return "window_over";
   const { appId } = channel.ports;
-  const transactions = window?.since(appId, since.commitLsn) ?? null;
+  // A place behind a whole transaction needs that transaction no more.
+  const first = since.index === BEHIND_ALL ? since.commitLsn + 1n : since.commitLsn;
+  const transactions = window.since(appId, first);
   if (transactions === null) return "window_over";
   const found: Found = { own: [], read: [] };
   for (const transaction of transactions) {

@@ -1,7 +1,7 @@
 import type { Queryable } from "../../engines/postgres/database.ts";
 import { quoteIdent } from "../../engines/postgres/quote.ts";
 import { DEPENDENCIES } from "./catalog.ts";
-import { MARK_PREFIX, NOTICE_PREFIX, OWN_NOTICE } from "./messages.ts";
+import { NOTICE_PREFIX, OWN_NOTICE } from "./messages.ts";
 import { BROADCAST, DEFINITIONS, WATCHED } from "./publications.ts";
 
 /** A table of an app as the catalogue has it. */
@@ -143,11 +143,6 @@ export async function selectWatched(tx: Queryable, appId: string): Promise<Set<s
 export async function announce(tx: Queryable, appId: string, resync: readonly string[]): Promise<void> {
   const content = JSON.stringify({ app: appId, what: OWN_NOTICE, resync });
   await tx.query("select pg_logical_emit_message(true, $1, $2)", [NOTICE_PREFIX, content]);
-}
-
-/** Writes a mark into the log; everything that committed before stands in front of it. */
-export async function writeMark(db: Queryable, content: string): Promise<void> {
-  await db.query("select pg_logical_emit_message(false, $1, $2, true)", [MARK_PREFIX, content]);
 }
 
 /** What a query sees now, as the text of `pg_current_snapshot()`. */

@@ -2,34 +2,35 @@ import type { Database } from "../../engines/postgres/database.ts";
 import type { LogWindow } from "../../engines/postgres/replication/window-types.ts";
 import type { Gate } from "../../kernel/gate.ts";
 import type { Log } from "../../kernel/log.ts";
+import type { Metrics } from "../../kernel/metrics.ts";
+import { readableBy, readFilter } from "./asked-filters.ts";
 import type { Channel } from "./channel.ts";
 import type { SubscribeFrame } from "./client-frames.ts";
 import { columnList } from "./filters/columns.ts";
-import { parseFilter } from "./filters/parse.ts";
 import type { RowFilter } from "./filters/types.ts";
-import { errorFrame, type Frame, frame, notEnabledFrame, resyncFrame } from "./frames.ts";
+import { errorFrame, type Frame, frame, notEnabledFrame, type ResyncReason, resyncFrame } from "./frames.ts";
 import { HoldBack } from "./holding.ts";
 import type { Hub } from "./hub.ts";
 import { initialFrames, readInitial, TooManyRows } from "./initial.ts";
 import { limits } from "./limits.ts";
 import type { RealtimeMetrics } from "./metrics.ts";
-import { replay } from "./replay.ts";
-import { type Peer, type Subscription, subscriptionOf, type Viewer } from "./subscriptions.ts";
+import { type Missed, type Returning, replay } from "./replay.ts";
+import { type Peer, type Subscription, subscriptionOf } from "./subscriptions.ts";
 import type { TableState } from "./table-state.ts";
 import type { TableView } from "./table-view.ts";
 
 export interface SubscribingPorts {
-  readonly appId: string;
   readonly hub: Hub;
   readonly database: Pick<Database, "asCaller">;
   readonly metrics: RealtimeMetrics;
+  readonly limitsHit: Metrics["limitsHit"];
   readonly log: Log;
   /** Resolves once every change committed from then on will be read. */
   ready(): Promise<void>;
   /** Lets in only so many of an app's reads of initial rows at a time. */
   readonly initialReads: Gate;
   /** What of the log is kept for those who come back. */
-  window(): LogWindow | null;
+  window(): LogWindow;
 }
 
 interface Kept {
@@ -40,19 +41,30 @@ interface Kept {
 /** What a subscribe frame asks for, understood. */
 interface Wanted {
   readonly filters: readonly RowFilter[] | null;
+  readonly asked: readonly unknown[] | null;
   readonly columns: readonly string[] | null;
 }
 
 /** The subscriptions of one connection. Its methods are called one after the other. */
 export class Subscribing {
   readonly #peer: Peer;
+  readonly #appId: string;
   readonly #ports: SubscribingPorts;
   readonly #kept = new Map<string, Kept>();
   #open = true;
 
-  constructor(peer: Peer, ports: SubscribingPorts) {
+  constructor(peer: Peer, appId: string, ports: SubscribingPorts) {
     this.#peer = peer;
+    this.#appId = appId;
     this.#ports = ports;
+  }
+
+  /** Some subscription is without its first rows, or without changes nobody could decide about. */
+  get unsettled(): boolean {
+    for (const { subscription } of this.#kept.values()) {
+      if (subscription.blind || subscription.gate !== null) return true;
+    }
+    return false;
   }
 
   async subscribe(message: SubscribeFrame): Promise<void> {
@@ -67,7 +79,8 @@ export class Subscribing {
         `Subscribing to ${table} failed: changes can't be read at the moment. Subscribe again in a few seconds.`,
       );
     }
-    const { hub, appId } = this.#ports;
+    const { hub } = this.#ports;
+    const appId = this.#appId;
     const channel = hub.channel(appId);
     const state = channel.hold(table);
     // What was read before is only in the window; from here on the table's rows come through the channel.
@@ -120,6 +133,8 @@ export class Subscribing {
     if (typeof wanted === "string") return this.#refuse(wanted);
     const refused = await this.#refused(channel, view, wanted.filters ?? []);
     if (refused !== null) return this.#refuse(refused);
+    // What the client reads from now on has to hold all that came before its subscription.
+    await channel.settle();
     if (!this.#open) return;
     const { table, id = null, filter } = message;
     if (before !== undefined) this.#end(key);
@@ -132,7 +147,7 @@ export class Subscribing {
     const { since, initial = false } = message;
     const missed = since === undefined ? null : { since, until };
     const reason =
-      missed === null ? null : await replay({ channel, state, subscription }, missed, this.#ports.window());
+      missed === null ? null : await this.#replay(message, { channel, state, subscription }, missed);
     const resumed = missed !== null && reason === null;
     const loads = initial && !resumed;
     const replies: Frame[] = [
@@ -156,35 +171,48 @@ export class Subscribing {
     channel.outbox.flush();
   }
 
+  /** What was missed; or why that can't be told. */
+  #replay(
+    { epoch }: SubscribeFrame,
+    returning: Returning,
+    missed: Missed,
+  ): Promise<ResyncReason | null> | ResyncReason {
+    const window = this.#ports.window();
+    if (epoch !== undefined && epoch !== window.epoch) return "window_over";
+    return replay(returning, missed, window);
+  }
+
   /** The filter and columns asked for, or what is wrong with them. */
   #understand(
     { filter, columns, id }: SubscribeFrame,
     view: TableView,
     before: Subscription | undefined,
   ): Wanted | string {
-    const table = readable(view, this.#peer.viewer);
+    const table = readableBy(view, this.#peer.viewer);
     let filters: readonly RowFilter[] | null = null;
+    let asked: readonly unknown[] | null = null;
     if (filter !== undefined && filter !== null && view.exists) {
-      const parsed = parseFilter(filter, table);
-      if ("problem" in parsed) return parsed.problem;
-      filters = [parsed];
+      const read = readFilter(filter, table, this.#ports.limitsHit);
+      if (typeof read === "string") return read;
+      filters = [read];
+      asked = [filter];
     }
-    if (id === undefined && before !== undefined) filters = anyOf(before.filters, filters);
+    if (id === undefined && before !== undefined) {
+      ({ filters, asked } = anyOf(before, filters === null ? null : { filter: filters[0]!, asked: filter }));
+    }
     if ((filters?.length ?? 0) > limits.filtersPerTable) {
       return `A table takes ${limits.filtersPerTable} filters per connection.`;
     }
-    if (columns === undefined || !view.exists) return { filters, columns: null };
+    if (columns === undefined || !view.exists) return { filters, asked, columns: null };
     const list = columnList(columns, table);
-    return "problem" in list ? list.problem : { filters, columns: list.names };
+    return "problem" in list ? list.problem : { filters, asked, columns: list.names };
   }
 
   /** Why Postgres would not take one of the filters, whatever the row. */
   async #refused(channel: Channel, view: TableView, filters: readonly RowFilter[]): Promise<string | null> {
     for (const filter of filters) {
       if (!filter.needsSql) continue;
-      const problem = await channel.persist(() =>
-        channel.ports.filters.problem(this.#ports.appId, view, filter),
-      );
+      const problem = await channel.persist(() => channel.ports.filters.problem(this.#appId, view, filter));
       if (problem !== null) return problem;
     }
     return null;
@@ -198,7 +226,8 @@ export class Subscribing {
   ): Promise<void> {
     const { state, subscription } = kept;
     const { table, id, filters } = subscription;
-    const { appId, database, hub, log } = this.#ports;
+    const { database, hub, log } = this.#ports;
+    const appId = this.#appId;
     const { viewer } = this.#peer;
     try {
       const view = state.view!;
@@ -233,7 +262,8 @@ export class Subscribing {
   }
 
   #end(key: string): void {
-    const { hub, appId, metrics } = this.#ports;
+    const { hub, metrics } = this.#ports;
+    const appId = this.#appId;
     const kept = this.#kept.get(key);
     if (kept === undefined) return;
     this.#kept.delete(key);
@@ -265,20 +295,11 @@ const keyOf = ({ table, id }: Pick<SubscribeFrame, "table" | "id">): string =>
 
 /** Several filters without an id mean "any of them". */
 function anyOf(
-  before: readonly RowFilter[] | null,
-  added: readonly RowFilter[] | null,
-): readonly RowFilter[] | null {
-  if (before === null || added === null) return null;
-  const keys = new Set(before.map(({ key }) => key));
-  return [...before, ...added.filter(({ key }) => !keys.has(key))];
-}
-
-function readable(view: TableView, viewer: Viewer) {
-  const mask = viewer.role === "service" ? null : view.roles[viewer.role].mask;
-  return {
-    name: view.table,
-    columns: view.columnTypes,
-    key: view.key,
-    readable: (column: string) => mask === null || mask.has(column),
-  };
+  before: Subscription,
+  added: { readonly filter: RowFilter; readonly asked: unknown } | null,
+): Pick<Subscription, "filters" | "asked"> {
+  if (before.filters === null || added === null) return { filters: null, asked: null };
+  const { filters, asked } = before;
+  if (filters.some(({ key }) => key === added.filter.key)) return { filters, asked };
+  return { filters: [...filters, added.filter], asked: [...(asked ?? []), added.asked] };
 }

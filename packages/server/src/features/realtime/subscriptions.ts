@@ -28,6 +28,8 @@ export interface Subscription {
   readonly id: string | null;
   /** Any of these lets a row through; null lets every row through. */
   filters: readonly RowFilter[] | null;
+  /** The same as the client wrote them; null for none. */
+  readonly asked: readonly unknown[] | null;
   /** The columns it carries, those of the key among them; null for all that may be read. */
   readonly columns: readonly string[] | null;
   /** Visibility could not be decided: changes are missing from what this client was sent. */
@@ -42,9 +44,9 @@ export interface Subscription {
 export const subscriptionOf = (
   peer: Peer,
   table: string,
-  asked: Partial<Pick<Subscription, "id" | "filters" | "columns" | "blind">> = {},
+  asked: Partial<Pick<Subscription, "id" | "filters" | "asked" | "columns" | "blind">> = {},
 ): Subscription => ({
-  ...{ peer, table, id: null, filters: null, columns: null, blind: false },
+  ...{ peer, table, id: null, filters: null, asked: null, columns: null, blind: false },
   ...asked,
   gate: null,
   projection: null,

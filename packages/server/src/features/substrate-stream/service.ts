@@ -4,7 +4,7 @@ import { AmbitError, errors } from "../../kernel/errors.ts";
 import { newSecret, sha256Hex } from "../../kernel/ids.ts";
 import { createTicker } from "../../kernel/ticker.ts";
 import type { KeysService } from "../keys/service.ts";
-import type { RealtimeService } from "../realtime/service.ts";
+import { Holders, type RealtimeService } from "../realtime/service.ts";
 import type { SubstrateLinksService } from "../substrate-links/service.ts";
 import { streamErrors } from "./errors.ts";
 import { type Peer, StreamHub } from "./hub.ts";
@@ -35,7 +35,7 @@ export interface SubstrateStreamService {
 }
 
 export interface StreamDeps {
-  readonly realtime: Pick<RealtimeService, "follow" | "ready">;
+  readonly realtime: Pick<RealtimeService, "follow" | "ready" | "hold">;
   readonly keys: Pick<KeysService, "byId">;
   readonly links: Pick<SubstrateLinksService, "readerOf" | "readerOfApp">;
 }
@@ -56,6 +56,7 @@ export function createStreamService(platform: Platform, deps: StreamDeps) {
     onTransaction: (transaction) => hub.accept(transaction),
     onGap: () => hub.gap(),
   });
+  const holders = new Holders(() => deps.realtime.hold());
   const sweeper = createTicker({
     name: "substrate stream",
     everyMs: limits.sweepMs,
@@ -84,10 +85,12 @@ export function createStreamService(platform: Platform, deps: StreamDeps) {
     standing: (holder, nowMs) => standingOf(deps, holder, nowMs),
     ready: () => readyWithin(deps.realtime.ready(), limits.readyMs),
     join(peer, cursor) {
+      holders.add();
       metrics.connections.inc();
       hub.join(peer, cursor);
     },
     leave(peer) {
+      holders.remove();
       metrics.connections.dec();
       hub.leave(peer);
     },

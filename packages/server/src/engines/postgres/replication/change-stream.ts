@@ -10,7 +10,7 @@ import { formatLsn } from "./lsn.ts";
 import { reconnectDelayMs } from "./reconnect.ts";
 import { type Opened, openSession, type Session } from "./session.ts";
 import type { SlotStatus } from "./slots.ts";
-import type { Transaction } from "./transactions.ts";
+import type { Progress, Transaction } from "./transactions.ts";
 
 /**
  * `slot_missing` and `slot_lost` are final: nothing more comes from this stream, and the changes between
@@ -31,6 +31,8 @@ export interface StatusDetail {
   retryInMs?: number;
   /** With `streaming` and `slot_lost`: the slot as the server described it on this connection. */
   slot?: SlotStatus;
+  /** With `streaming`: where the server's log ended, as far as it is safe on disk, just before the stream began. */
+  end?: bigint;
   /** With `gap`: the range of the log that this stream will not see. */
   missed?: { from: bigint; to: bigint };
 }
@@ -39,10 +41,18 @@ export interface ChangeStreamOptions {
   /** A direct connection (no pooler) as a role with REPLICATION; the database is the slot's. */
   connection: ClientConfig;
   slot: string;
+  /**
+   * With it, each connection makes its own slot: a temporary copy of the first of these slots that is there and can be
+   * read, called `slot` and the connection's process id. It goes with the connection. The states `slot_missing` and
+   * `slot_lost` then mean that none of these can be copied.
+   */
+  copyOf?(): readonly string[];
   /** A change comes if its table was in one of them when it was made. All must exist for the stream to start. */
   publications: readonly string[];
   /** Where the caller stands. Without it, where the slot stands. */
   startLsn?: bigint;
+  /** How much of the transaction after `startLsn` the caller has had in an earlier stream. */
+  startWithin?: Progress["partial"];
   /**
    * Gets every committed transaction once, in commit order, each after the one before has finished. If it throws,
    * the same transaction (or part) comes again on a new connection. It must not await `stop`.
@@ -75,7 +85,8 @@ export class ChangeStream {
   constructor(options: ChangeStreamOptions) {
     this.#options = options;
     const handler = (transaction: Transaction) => options.onTransaction(transaction);
-    this.#delivery = new Delivery({ from: options.startLsn ?? 0n, handler });
+    const { startLsn = 0n, startWithin = null } = options;
+    this.#delivery = new Delivery({ from: startLsn, within: startWithin, handler });
     this.#clock = options.clock ?? systemClock;
     this.#loop = Promise.resolve().then(() => this.#run()); // tells nothing before the caller holds the stream
   }
@@ -83,6 +94,11 @@ export class ChangeStream {
   /** Every transaction that committed before this position has been handled; 0 until the first connection. */
   get processedLsn(): bigint {
     return this.#delivery.progress.lsn;
+  }
+
+  /** How far the handler has come, to go on from in another stream (`startLsn`, `startWithin`). */
+  get progress(): Progress {
+    return this.#delivery.progress;
   }
 
   get state(): ChangeStreamState {
@@ -131,9 +147,9 @@ export class ChangeStream {
         delivery: this.#delivery,
         clock: this.#clock,
         signal,
-        onStreaming: (slot, missed) => {
+        onStreaming: (slot, missed, end) => {
           if (missed) this.#tell("gap", { missed });
-          this.#tell("streaming", { slot });
+          this.#tell("streaming", { slot, end });
         },
       });
     } catch (error) {

@@ -9,6 +9,8 @@ type SizeLimits = Readonly<Record<"queueBytes" | "queueParts", number>>;
 export interface DeliveryOptions {
   /** Where the handler stands before the first delivery. */
   from: bigint;
+  /** What of the transaction after `from` it has had. */
+  within?: Progress["partial"];
   handler(transaction: Transaction): Promise<void> | void;
   sizes?: SizeLimits;
 }
@@ -40,7 +42,7 @@ export class Delivery {
   constructor(options: DeliveryOptions) {
     this.#options = options;
     this.#sizes = options.sizes ?? limits;
-    this.#progress = { lsn: options.from, partial: null };
+    this.#progress = { lsn: options.from, partial: options.within ?? null };
   }
 
   get progress(): Progress {

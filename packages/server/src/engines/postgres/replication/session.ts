@@ -10,15 +10,18 @@ import { heartbeat, type Pulse } from "./heartbeat.ts";
 import { limits } from "./limits.ts";
 import { earlierLsn, formatLsn, laterLsn } from "./lsn.ts";
 import { parseMessage } from "./pgoutput.ts";
-import { missingPublications, type SlotStatus, slotStatus } from "./slots.ts";
+import { copySlot, missingPublications, type SlotStatus, slotStatus } from "./slots.ts";
 import { connectWalsender, logEnd, ReplicationStream } from "./walsender.ts";
 
 export interface SessionOptions {
-  stream: Pick<ChangeStreamOptions, "connection" | "slot" | "publications" | "retainFrom" | "log">;
+  stream: Pick<ChangeStreamOptions, "connection" | "slot" | "copyOf" | "publications" | "retainFrom" | "log">;
   delivery: Delivery;
   clock: Clock;
-  /** Called before the first delivery; `missed` is the range that lies between the delivery and the slot. */
-  onStreaming(slot: SlotStatus, missed: { from: bigint; to: bigint } | null): void;
+  /**
+   * Called before the first delivery; `missed` is the range that lies between the delivery and the slot, `end` where
+   * the log ended.
+   */
+  onStreaming(slot: SlotStatus, missed: { from: bigint; to: bigint } | null, end: bigint): void;
   /** Cuts the attempt to connect; a running session is ended with `end`. */
   signal: AbortSignal;
 }
@@ -54,7 +57,7 @@ async function startOn(client: Client, options: SessionOptions): Promise<Opened>
   const { delivery } = options;
   const { log, publications } = options.stream;
   client.on("notice", ({ code, message }) => log.warn({ slot: options.stream.slot, code }, message));
-  const slot = await slotStatus(client, options.stream.slot);
+  const slot = await findSlot(client, options.stream);
   if (!slot) return { kind: "slot_missing", error: errors.REPLICATION_SLOT_MISSING() };
   if (slot.lost) {
     const details = { walStatus: slot.walStatus, invalidationReason: slot.invalidationReason };
@@ -71,15 +74,35 @@ async function startOn(client: Client, options: SessionOptions): Promise<Opened>
   if (missing.length > 0)
     throw errors.REPLICATION_PUBLICATION_MISSING({ details: { publications: missing } });
   const confirmed = slot.confirmedFlushLsn ?? 0n;
-  const session = new Session(client, options, confirmed);
+  const session = new Session(client, options, { name: slot.name, confirmed });
   const missed = reached > 0n && confirmed > reached ? { from: reached, to: confirmed } : null;
-  await session.start(() => options.onStreaming(slot, missed));
+  await session.start(() => options.onStreaming(slot, missed, end));
   return { kind: "streaming", session };
+}
+
+/** The slot to read from; made here if it is to be a copy. A copy is as good as its source is while it is made. */
+async function findSlot(
+  client: Client,
+  { slot, copyOf }: SessionOptions["stream"],
+): Promise<SlotStatus | null> {
+  if (!copyOf) return slotStatus(client, slot);
+  let found: SlotStatus | null = null;
+  for (const source of copyOf()) {
+    const status = await slotStatus(client, source);
+    found ??= status;
+    if (status === null || status.lost) continue;
+    // The process id makes the name one that no other living connection has.
+    const name = `${slot}_${(client as unknown as { processID: number }).processID}`;
+    const confirmedFlushLsn = await copySlot(client, source, name);
+    return { ...status, name, confirmedFlushLsn, temporary: true };
+  }
+  return found;
 }
 
 /** A running stream: turns frames into deliveries and keeps the server informed. */
 export class Session {
   readonly #options: SessionOptions;
+  readonly #slot: string;
   readonly #confirmed: bigint;
   readonly #assembler: TransactionAssembler;
   readonly #stream: ReplicationStream;
@@ -88,8 +111,13 @@ export class Session {
   #paused = false;
 
   /** Makes the delivery take from this stream; `confirmed` is where the slot stands. */
-  constructor(client: Client, options: SessionOptions, confirmed: bigint) {
+  constructor(
+    client: Client,
+    options: SessionOptions,
+    { name, confirmed }: { name: string; confirmed: bigint },
+  ) {
     this.#options = options;
+    this.#slot = name;
     this.#confirmed = confirmed;
     options.delivery.start(confirmed, {
       onFailure: (error) => this.#stream.destroy(error),
@@ -107,8 +135,11 @@ export class Session {
   }
 
   async start(onStarted: () => void): Promise<void> {
-    const { slot, publications } = this.#options.stream;
-    await this.#stream.start({ slot, publications, from: this.#options.delivery.progress.lsn }, onStarted);
+    const { publications } = this.#options.stream;
+    await this.#stream.start(
+      { slot: this.#slot, publications, from: this.#options.delivery.progress.lsn },
+      onStarted,
+    );
     const timer = setInterval(() => this.#tick(), limits.reportMs / 2);
     void this.closed.then(() => clearInterval(timer));
   }

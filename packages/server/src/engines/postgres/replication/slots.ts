@@ -40,6 +40,18 @@ export async function createSlot(
   return parseLsn(rows[0]!.lsn);
 }
 
+/**
+ * Makes `name` as a temporary copy of the slot `source` and returns the position from which it sees every commit. It
+ * belongs to `client`'s session, goes with it, and no longer depends on `source`. Works on replication connections.
+ * Throws Postgres' own error (42704 without such a source, 55000 if the source is lost, 42710, 53400).
+ */
+export async function copySlot(client: ClientBase, source: string, name: string): Promise<bigint> {
+  const { rows } = await client.query<{ lsn: string }>(
+    `SELECT lsn::text FROM pg_copy_logical_replication_slot(${escapeLiteral(source)}, ${escapeLiteral(name)}, true)`,
+  );
+  return parseLsn(rows[0]!.lsn);
+}
+
 /** Drops a slot; false if there was none. Throws REPLICATION_SLOT_ACTIVE while a connection reads from it. */
 export async function dropSlot(client: ClientBase, name: string): Promise<boolean> {
   try {

@@ -56,10 +56,12 @@ export async function connectWalsender(config: ClientConfig, signal: AbortSignal
 async function fixOutputSettings(client: ClientBase): Promise<void> {
   const settings = { ...outputSettings, wal_sender_timeout: `${limits.serverTimeoutMs}ms` };
   const calls = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`);
-  await client.query(`SELECT ${calls.join(", ")}`);
-  const { rows } = await client.query<Record<string, string>>(
-    `SELECT ${Object.keys(outputSettings).map((name) => `current_setting('${name}') AS "${name}"`)}`,
-  );
+  const asked = Object.keys(outputSettings).map((name) => `current_setting('${name}') AS "${name}"`);
+  // Both in one trip: a text with several statements has several results.
+  const results = (await client.query(`SELECT ${calls}; SELECT ${asked}`)) as unknown as {
+    rows: Record<string, string>[];
+  }[];
+  const rows = results.at(-1)!.rows;
   for (const [name, wanted] of Object.entries(outputSettings)) {
     const found = rows[0]?.[name];
     if (found !== wanted)

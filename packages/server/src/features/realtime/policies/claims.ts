@@ -34,12 +34,9 @@ export class Claims {
     }
     let value = this.#document;
     if (value === UNCLEAR) return UNCLEAR;
-    for (const [depth, key] of path.entries()) {
-      if (Array.isArray(value)) {
-        // A path of several steps may count an array's elements; a key alone never finds any.
-        if (depth > 0) return UNCLEAR;
-        return null;
-      }
+    for (const key of path) {
+      // Some of the operators count an array's elements, others find nothing in it.
+      if (Array.isArray(value)) return UNCLEAR;
       if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return null;
       value = (value as Record<string, unknown>)[key];
     }

@@ -1,7 +1,7 @@
 import type { Claims, Unclear } from "./claims.ts";
 import { limits } from "./limits.ts";
-import { Refusal } from "./refusal.ts";
 import type { Membership } from "./membership.ts";
+import { Refusal } from "./refusal.ts";
 import type { RowReader } from "./types.ts";
 
 /** Whose columns: of the row that is judged, or of the row of members inside a subquery. */
@@ -15,27 +15,69 @@ export interface ClaimValue {
 }
 
 /** A condition that is true or false, never unknown. Two of equal `id` are the same condition. */
-export type Literal = { readonly id: string } & (
-  | { readonly is: "claims"; test(claims: Claims): boolean | Unclear }
+export type Literal = ClaimsLiteral | ColumnsLiteral | PairLiteral | LinkLiteral | MemberLiteral;
+
+export interface ClaimsLiteral {
+  readonly is: "claims";
+  readonly id: string;
+  test(claims: Claims): boolean | Unclear;
+}
+
+export interface ColumnsLiteral {
+  readonly is: "columns";
+  readonly id: string;
+  readonly scope: Scope;
+  readonly columns: readonly string[];
   /** Undefined: a column is not there. */
-  | {
-      readonly is: "columns";
-      readonly scope: Scope;
-      readonly columns: readonly string[];
-      test(row: RowReader): boolean | undefined;
-    }
-  /** The column has the claim's value, or (`differs`) another one; neither is null. */
-  | {
-      readonly is: "equal" | "differs";
-      readonly scope: Scope;
-      readonly column: string;
-      readonly claim: ClaimValue;
-    }
-  /** The member row's column has the value of the judged row's. */
-  | { readonly is: "link"; readonly member: string; readonly row: string }
-  /** There is such a member row, or there is none. */
-  | { readonly is: "exists" | "missing"; readonly membership: Membership }
-);
+  test(row: RowReader): boolean | undefined;
+}
+
+/** The column has the claim's value, or (`differs`) another one; neither is null. */
+export interface PairLiteral {
+  readonly is: "equal" | "differs";
+  readonly id: string;
+  readonly scope: Scope;
+  readonly column: string;
+  readonly claim: ClaimValue;
+}
+
+/** The member row's column has the value of the judged row's. */
+export interface LinkLiteral {
+  readonly is: "link";
+  readonly id: string;
+  readonly member: string;
+  readonly row: string;
+}
+
+/** There is such a member row, or there is none. */
+export interface MemberLiteral {
+  readonly is: "exists" | "missing";
+  readonly id: string;
+  readonly membership: Membership;
+}
+
+/** The literals of one kind. */
+export interface ByKind {
+  readonly claims: readonly ClaimsLiteral[];
+  readonly columns: readonly ColumnsLiteral[];
+  readonly equal: readonly PairLiteral[];
+  readonly differs: readonly PairLiteral[];
+  readonly link: readonly LinkLiteral[];
+  readonly members: readonly MemberLiteral[];
+}
+
+export function byKind(literals: readonly Literal[]): ByKind {
+  const only = <T extends Literal>(...kinds: T["is"][]) =>
+    literals.filter((literal): literal is T => (kinds as string[]).includes(literal.is));
+  return {
+    claims: only<ClaimsLiteral>("claims"),
+    columns: only<ColumnsLiteral>("columns"),
+    equal: only<PairLiteral>("equal"),
+    differs: only<PairLiteral>("differs"),
+    link: only<LinkLiteral>("link"),
+    members: only<MemberLiteral>("exists", "missing"),
+  };
+}
 
 /** Any of these, each all of its literals. */
 export type Dnf = readonly (readonly Literal[])[];

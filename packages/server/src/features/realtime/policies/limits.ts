@@ -4,8 +4,6 @@ export const limits = {
   disjuncts: 64,
   /** Conditions in one of them. */
   conditionsPerDisjunct: 32,
-  /** Conditions within conditions. */
-  depth: 100,
   /** A policy's expression. */
   expressionChars: 32_768,
   /** Claims of one identity; longer ones are judged by SQL. */

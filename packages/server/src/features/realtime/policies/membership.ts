@@ -1,4 +1,4 @@
-import type { ClaimValue, Literal } from "./formula.ts";
+import { byKind, type ClaimValue, type ColumnsLiteral, type Literal } from "./formula.ts";
 import { Refusal } from "./refusal.ts";
 import type { RowReader, SetSource } from "./types.ts";
 
@@ -22,10 +22,6 @@ export interface Membership {
   readonly claims: readonly ClaimValue[];
 }
 
-type Of<K extends Literal["is"]> = Extract<Literal, { is: K }>;
-const only = <K extends Literal["is"]>(literals: readonly Literal[], kind: K) =>
-  literals.filter((literal): literal is Of<K> => literal.is === kind);
-
 /** "There is a row of this table that fulfils these", and what of them does not depend on that row. */
 export function membershipOf(
   table: string,
@@ -35,9 +31,10 @@ export function membershipOf(
   if (literals.some((literal) => literal.is === "differs" && scoped(literal))) {
     throw new Refusal(`in the subquery on ${table}, <> is asked of a claim`);
   }
-  const links = only(literals, "link");
-  const held = only(literals, "equal").filter(scoped);
-  const tests = only(literals, "columns").filter(scoped);
+  const kinds = byKind(literals);
+  const { link: links } = kinds;
+  const held = kinds.equal.filter(scoped);
+  const tests = kinds.columns.filter(scoped);
   const inside = new Set<Literal>([...links, ...held, ...tests]);
   const source = sourceOf(
     table,
@@ -58,7 +55,7 @@ function sourceOf(
   table: string,
   links: readonly string[],
   holders: readonly string[],
-  tests: readonly Of<"columns">[],
+  tests: readonly ColumnsLiteral[],
 ): MemberSource {
   const columns = [...new Set([...links, ...holders, ...tests.flatMap((test) => test.columns)])].sort();
   return {

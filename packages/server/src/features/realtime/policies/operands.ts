@@ -33,11 +33,20 @@ export interface Context {
   /** Told of what a check of the rule should try. */
   readonly onConstant: (text: string) => void;
   readonly onPath: (path: readonly string[]) => void;
+  /** Told of every value that is taken from the claims, whether it decides anything in the end or not. */
+  readonly onClaim: (claim: ClaimValue) => void;
 }
 
 const UNTYPED: Kind = "text";
 
+/** A node of an expression as a value. Throws a Refusal for what is not followed. */
 export function operandOf(node: unknown, context: Context): Operand {
+  const operand = readOperand(node, context);
+  if (operand.is === "claim") context.onClaim(operand);
+  return operand;
+}
+
+function readOperand(node: unknown, context: Context): Operand {
   const [tag, fields] = wrapped(node);
   if (tag === "A_Const") return constantOf(fields, context);
   if (tag === "ColumnRef") return columnOf(strings(fields.fields), items(fields.fields).length, context);
@@ -118,13 +127,13 @@ function castOf(fields: AstFields, context: Context): Operand {
   if (operand.is === "constant") {
     if (operand.text === null) return { is: "constant", kind: to, text: null };
     const isEnum = to.startsWith("enum ") && operand.kind === "text";
-    const text =
-      isEnum || keepsText(operand.kind, to) ? operand.text : castText(operand.text, to);
+    const text = isEnum || keepsText(operand.kind, to) ? operand.text : castText(operand.text, to);
     if (text === undefined) throw new Refusal(`the constant ${operand.text} is cast`);
     return { is: "constant", kind: to, text };
   }
   if (operand.is === "column") {
-    if (!keepsText(operand.kind, to)) throw new Refusal(`${operand.column.name} is cast to ${to}`);
+    if (operand.kind === "json" || !keepsText(operand.kind, to))
+      throw new Refusal(`${operand.column.name} is cast to ${to}`);
     return { ...operand, kind: to };
   }
   return castClaim(operand, to);
@@ -181,7 +190,11 @@ function selectedOf(fields: AstFields, context: Context): Operand {
   const [, select] = wrapped(fields.subselect);
   const wrapping = ["targetList", "limitOption", "op"];
   const [target, ...more] = items(select.targetList);
-  if (Object.keys(select).some((key) => !wrapping.includes(key)) || more.length > 0 || select.op !== "SETOP_NONE") {
+  if (
+    Object.keys(select).some((key) => !wrapping.includes(key)) ||
+    more.length > 0 ||
+    select.op !== "SETOP_NONE"
+  ) {
     throw new Refusal("a subquery gives a value");
   }
   // Names inside it are looked up as they are outside.
@@ -260,7 +273,9 @@ function nullIf(fields: AstFields, context: Context): Operand {
 }
 
 function coalesced(fields: AstFields, context: Context): Operand {
-  const [claim, otherwise, ...more] = items(fields.args).map(([tag, arg]) => operandOf({ [tag]: arg }, context));
+  const [claim, otherwise, ...more] = items(fields.args).map(([tag, arg]) =>
+    operandOf({ [tag]: arg }, context),
+  );
   if (claim?.is !== "claim" || otherwise === undefined || more.length > 0 || claim.kind !== otherwise.kind) {
     throw new Refusal("COALESCE of other than a claim");
   }

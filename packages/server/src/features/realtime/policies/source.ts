@@ -11,6 +11,8 @@ export interface SourceColumn {
   readonly type: string;
   /** pg_type.typtype: `b` base, `c` composite, `d` domain, `e` enum, `r` range, `m` multirange. */
   readonly typeKind: string;
+  /** What an enum may hold; null for any other type. */
+  readonly labels: readonly string[] | null;
   /** Longest text of a varchar(n); null for any length. */
   readonly length: number | null;
   /** Equal texts are equal bytes. */
@@ -28,6 +30,8 @@ export interface SourceTable {
   readonly rls: boolean;
   /** A query of it reads other tables too, which inherit from it. */
   readonly inherited: boolean;
+  /** Its policies hold for its owner as well, who then can't read all of it. */
+  readonly forced: boolean;
   readonly columns: readonly SourceColumn[];
   readonly policies: readonly Omit<CatalogPolicy, "columns">[];
 }
@@ -35,11 +39,13 @@ export interface SourceTable {
 const SOURCES = `
   select c.relname as table, c.relrowsecurity as rls,
     exists (select from pg_inherits i where i.inhparent = c.oid) as inherited,
+    c.relrowsecurity and c.relforcerowsecurity as forced,
     (select coalesce(json_agg(json_build_object(
         'name', a.attname,
         'type', case when t.typnamespace = 'pg_catalog'::regnamespace then t.typname
                      else s.nspname || '.' || t.typname end,
         'typeKind', t.typtype,
+        'labels', (select json_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid),
         'length', case when t.oid = 'varchar'::regtype and a.atttypmod > 4 then a.atttypmod - 4 end,
         'deterministic', coalesce(l.collisdeterministic, true),
         'virtual', a.attgenerated = 'v',

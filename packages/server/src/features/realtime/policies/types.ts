@@ -1,4 +1,5 @@
 import type { Identity } from "../judge.ts";
+import type { SourceColumn } from "./source.ts";
 
 /** A logged row, by column: the text the log has, null for NULL, undefined where the log has no value to give. */
 export type RowReader = (column: string) => string | null | undefined;
@@ -23,7 +24,10 @@ export interface MembershipSet {
   readonly source: SetSource;
   /** Replaces everything; rows hold the texts of `source.columns`, in that order. */
   load(rows: Iterable<readonly (string | null)[]>): void;
-  /** Takes one logged change; gives the members that hold something else afterwards than before. */
+  /**
+   * Takes one logged change; gives the members that hold something else afterwards than before. Throws a SetOutOfStep
+   * when that can't be told, as a value is not in the log or the row was never there; the set is to be loaded again.
+   */
   apply(before: RowReader | null, after: RowReader | null): readonly Member[];
   /** The members that a row of the source stands for, whatever is held at present. */
   membersOf(row: RowReader): readonly Member[];
@@ -63,4 +67,14 @@ export interface CompiledRule {
   /** `set` gives the one set of each source. */
   index<W extends Watcher>(set: (source: SetSource) => MembershipSet): VisibilityIndex<W>;
   newSet(source: SetSource): MembershipSet;
+  readonly probes: Probes;
+}
+
+/** What a check of a rule has to try, as its policies name it. */
+export interface Probes {
+  /** Columns of the table, by name. */
+  readonly columns: ReadonlyMap<string, SourceColumn>;
+  readonly constants: readonly string[];
+  /** Places in the claims. */
+  readonly paths: readonly (readonly string[])[];
 }

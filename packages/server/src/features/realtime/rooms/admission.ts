@@ -15,6 +15,9 @@ export interface AdmissionPorts {
   readRules(appIds: readonly string[]): Promise<Map<string, readonly Rule[]>>;
 }
 
+/** Times a verdict is asked for again because something changed while it was being found. */
+const TRIES = 5;
+
 /** What is known of one app. */
 interface AppState {
   rules: readonly Rule[];
@@ -38,29 +41,29 @@ export class Admission {
   }
 
   /**
-   * Differs from what it was before whenever a verdict given since then may not hold any more: whoever lets somebody in
-   * by a verdict compares, and asks again.
+   * Whether all of it is allowed, as things stand when this resolves; if not, which action is not. The rules it goes by
+   * were read no longer than `maxAgeMs` ago, and not before `changed` was last called.
    */
-  epoch(appId: string): number {
-    return this.#apps.get(appId)?.epoch ?? 0;
-  }
-
-  async may(appId: string, viewer: Viewer, name: string, action: Action): Promise<Verdict> {
-    if (viewer.role === "service") return "yes";
-    let app = this.#app(appId);
-    while (this.#ports.clock() - app.readAtMs > limits.rulesCacheMs) {
-      if (!(await this.#read([appId]))) return "unavailable";
-      app = this.#app(appId);
+  async may(
+    appId: string,
+    viewer: Viewer,
+    name: string,
+    actions: readonly Action[],
+    maxAgeMs: number,
+  ): Promise<{ verdict: Verdict; action: Action }> {
+    let verdict: Verdict = "yes";
+    let action: Action = "receive";
+    if (viewer.role === "service") return { verdict, action };
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (!(await this.#fresh(appId, maxAgeMs))) return { verdict: "unavailable", action };
+      const { epoch } = this.#app(appId);
+      for (action of actions) {
+        verdict = await this.#one(appId, viewer, name, action);
+        if (verdict !== "yes") break;
+      }
+      if (this.#app(appId).epoch === epoch) return { verdict, action };
     }
-    const rule = ruleFor(app.rules, name);
-    if (rule === null) return name.startsWith(PRIVATE_PREFIX) ? "no_rule" : "yes";
-    const { expression, steady } = rule[action];
-    const key = `${action}\n${name}\n${viewer.role}\n${viewer.subject}\n${viewer.claims}`;
-    const known = app.verdicts.get(key);
-    if (known !== undefined && (known.steady || this.#ports.clock() - known.atMs < limits.recheckMs)) {
-      return known.verdict;
-    }
-    return this.#judge(app, key, steady, () => this.#ports.judge.ask(appId, expression, name, viewer));
+    return { verdict: "unavailable", action };
   }
 
   /** Policies, tables or rules of the app were changed: nothing that was known of it counts any more. */
@@ -86,6 +89,27 @@ export class Admission {
       for (const [key, { steady }] of verdicts) if (!steady) verdicts.delete(key);
     }
     return wanted.size === 0 || this.#read([...wanted]);
+  }
+
+  /** False: the database does not answer. */
+  async #fresh(appId: string, maxAgeMs: number): Promise<boolean> {
+    while (this.#ports.clock() - this.#app(appId).readAtMs > maxAgeMs) {
+      if (!(await this.#read([appId]))) return false;
+    }
+    return true;
+  }
+
+  async #one(appId: string, viewer: Viewer, name: string, action: Action): Promise<Verdict> {
+    const app = this.#app(appId);
+    const rule = ruleFor(app.rules, name);
+    if (rule === null) return name.startsWith(PRIVATE_PREFIX) ? "no_rule" : "yes";
+    const { expression, steady } = rule[action];
+    const key = `${action}\n${name}\n${viewer.role}\n${viewer.subject}\n${viewer.claims}`;
+    const known = app.verdicts.get(key);
+    if (known !== undefined && (known.steady || this.#ports.clock() - known.atMs < limits.recheckMs)) {
+      return known.verdict;
+    }
+    return this.#judge(app, key, steady, () => this.#ports.judge.ask(appId, expression, name, viewer));
   }
 
   #app(appId: string): AppState {

@@ -25,9 +25,9 @@ export const writeBatch = (node: string, number: number, messages: readonly Pack
   `{"n":${JSON.stringify(node)},"s":${number},"m":[${messages.join(",")}]}`;
 
 /** The batch in a message's content, or null if it is none. */
-export function readBatch(content: Buffer): Batch | null {
+export function readBatch(content: string): Batch | null {
   try {
-    const { n, s, m } = JSON.parse(content.toString());
+    const { n, s, m } = JSON.parse(content);
     if (typeof n !== "string" || !Number.isSafeInteger(s) || !Array.isArray(m)) return null;
     const whole = m.every((each) => Array.isArray(each) && typeof each[0] === "string");
     return whole ? { node: n, number: s, messages: m } : null;

@@ -11,7 +11,7 @@ type Change = { joined?: string; left?: string };
 export interface BusPorts {
   readonly reader: LogPort;
   readonly log: Pick<Log, "warn" | "error">;
-  /** Counts what was refused. */
+  /** Counts what was refused, by the limit's name in the metrics. */
   onLimit(limit: string): void;
   readonly later?: Later;
 }
@@ -45,7 +45,7 @@ export class Bus implements NodeBus {
     this.nodeId = ports.reader.nodeId;
     for (const node of ports.reader.nodes.others()) this.#others.add(node);
     ports.reader.onMessage(BUS_PREFIX, (content) => this.#receive(content));
-    ports.reader.onNodes((change) => this.#changed(change));
+    ports.reader.nodes.onNodes((change) => this.#changed(change));
     ports.reader.onGap(() => this.#lost(null));
   }
 
@@ -57,8 +57,9 @@ export class Bus implements NodeBus {
     if (this.#others.size === 0 || this.#closed) return true;
     const message = pack(topic, body);
     const bytes = Buffer.byteLength(message) + 1;
-    if (this.#waitingBytes + bytes > limits.busWaitingBytes) {
-      this.#ports.onLimit("bus_waiting_bytes");
+    // One that the log would not take could never be got rid of.
+    if (bytes > limits.busMessageBytes || this.#waitingBytes + bytes > limits.busWaitingBytes) {
+      this.#ports.onLimit("realtime_bus_waiting_bytes");
       return false;
     }
     this.#waiting.push(message);
@@ -93,7 +94,9 @@ export class Bus implements NodeBus {
       this.#timer = null;
       this.#writing = true;
       this.#write()
-        .catch((error) => this.#ports.log.error({ err: error }, "realtime: writing to the other nodes failed"))
+        .catch((error) =>
+          this.#ports.log.error({ err: error }, "realtime: writing to the other nodes failed"),
+        )
         .finally(() => {
           this.#writing = false;
           if (this.#waiting.length > 0) this.#arm(limits.busMs);
@@ -116,7 +119,8 @@ export class Bus implements NodeBus {
     let pauseMs: number = limits.busRetryMs;
     while (!this.#closed && this.#others.size > 0) {
       try {
-        return await this.#ports.reader.emit(BUS_PREFIX, content);
+        await this.#ports.reader.emit(BUS_PREFIX, content);
+        return;
       } catch (error) {
         this.#ports.log.warn({ err: error }, "realtime: the other nodes could not be told; trying again");
       }
@@ -125,7 +129,7 @@ export class Bus implements NodeBus {
     }
   }
 
-  #receive(content: Buffer): void {
+  #receive(content: string): void {
     const batch = readBatch(content);
     // Of a node that is not known to live nothing is taken: it is asked for everything once it is.
     if (batch === null || !this.#others.has(batch.node)) return;

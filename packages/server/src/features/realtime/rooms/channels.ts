@@ -19,11 +19,11 @@ interface Channel {
   readonly bucket: Bucket;
 }
 
-/** A message into a channel; the payload as JSON text. */
+/** A message into a channel; the payload is any JSON. */
 export interface Message {
   readonly channel: string;
   readonly event: string;
-  readonly payload: string;
+  readonly payload: unknown;
 }
 
 /** What became of a message: `not_told`: the other nodes were not told. */
@@ -46,7 +46,7 @@ export class Channels {
     bus.subscribe(TOPIC, (body) => {
       const [appId, channel, event, payload, sender] = body as [string, string, string, unknown, string];
       if (this.#channels.has(keyOf(appId, channel))) {
-        this.#deliver(appId, { channel, event, payload: JSON.stringify(payload) }, sender);
+        this.#deliver(appId, { channel, event, payload }, sender);
       }
     });
   }
@@ -82,15 +82,14 @@ export class Channels {
     this.#deliver(appId, message, clientId);
     if (this.#bus.others.size === 0) return "sent";
     const { channel: name, event, payload } = message;
-    const told = this.#bus.publish(TOPIC, [appId, name, event, JSON.parse(payload), clientId]);
+    const told = this.#bus.publish(TOPIC, [appId, name, event, payload, clientId]);
     return told ? "sent" : "not_told";
   }
 
   #deliver(appId: string, { channel, event, payload }: Message, sender: string): void {
     const members = this.#channels.get(keyOf(appId, channel))?.members;
     if (members === undefined) return;
-    const parts = { channel, event, sender };
-    const made = [frame({ type: "broadcast", ...parts, payload: JSON.parse(payload) })];
+    const made = [frame({ type: "broadcast", channel, event, payload, sender })];
     for (const { client, self } of members.values()) {
       if (self || client.clientId !== sender) client.send(made);
     }

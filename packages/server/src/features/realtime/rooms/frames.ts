@@ -42,11 +42,24 @@ export const problemFrame = (
   return frame({ type: "error", message, ...Object.fromEntries(named) });
 };
 
-/** JSON text of a value of a client's; null if it is nested too deeply to be written. */
+/** JSON text of a value of a client's; null if it is nested deeper than `limits.jsonDepth`. */
 export function jsonText(value: unknown): string | null {
   try {
-    return JSON.stringify(value) ?? "null";
+    const text = JSON.stringify(value) ?? "null";
+    return depthOf(text) > limits.jsonDepth ? null : text;
   } catch {
+    // So deep that it can't even be written.
     return null;
   }
+}
+
+/** How deeply the arrays and objects of a JSON text are nested. */
+export function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/g)) {
+    if (token === "[" || token === "{") deepest = Math.max(deepest, ++depth);
+    else if (token === "]" || token === "}") depth -= 1;
+  }
+  return deepest;
 }

@@ -23,6 +23,8 @@ export const limits = {
   idChars: 64,
   /** JSON of a payload, as UTF-8. */
   payloadBytes: 48 * 1024,
+  /** Levels of arrays and objects in payloads and metadata. */
+  jsonDepth: 200,
   /** Broadcasts of one connection: on average per second, and at once. */
   broadcastsPerSecond: 100,
   broadcastBurst: 300,
@@ -34,15 +36,17 @@ export const limits = {
   joinBurst: 200,
   /** What is published is gathered for so long before it is written into the log. */
   busMs: 4,
-  /** Bytes of one message in the log; a larger single message goes alone. */
-  busBatchBytes: 256 * 1024,
+  /** Bytes of one batch in the log; a larger single message goes alone. */
+  busBatchBytes: 128 * 1024,
+  /** Bytes of a single message between nodes. */
+  busMessageBytes: 240 * 1024,
   /** Bytes that may wait for being written; more is refused. */
   busWaitingBytes: 16 * 1024 * 1024,
   /** Pause before writing is tried again; doubles up to the second value. */
   busRetryMs: 50,
   busRetryMaxMs: 1_000,
-  /** Bytes of members in one message between nodes, about. */
-  syncChars: 128 * 1024,
+  /** Characters of members in one message between nodes, about; escaped they may become twice as many. */
+  syncChars: 64 * 1024,
   /** Pause before this node tells its members afresh, so that several who ask get one answer. */
   stateMs: 30,
   /** Pause before another node is asked again for its members; doubles up to the second value. */
@@ -66,6 +70,8 @@ export const limits = {
   questionsPerCall: 200,
   /** Time after which one call returns with what it has judged so far. */
   judgeCallMs: 500,
+  /** Time after which a call is cancelled: one of its questions takes too long. */
+  judgeCancelMs: 1_000,
   /** Time for all of a group of questions; what is undecided by then is denied. */
   judgeMs: 5_000,
 } as const;

@@ -61,38 +61,43 @@ export class NameJudge {
   }
 
   async #run(key: string, group: Group): Promise<void> {
-    while (group.waiting.length > 0) {
-      const questions = group.waiting.splice(0);
-      const giveUpAtMs = this.#ports.clock() + limits.judgeMs;
-      for (let at = 0; at < questions.length; ) {
-        const some = questions.slice(at, at + limits.questionsPerCall);
-        const answers = await this.#some(group, some, giveUpAtMs);
-        for (const [index, answer] of answers.entries()) some[index]?.resolve(answer);
-        at += answers.length;
-      }
-    }
+    while (group.waiting.length > 0) await this.#answer(group, group.waiting.splice(0));
     group.running = false;
     this.#groups.delete(key);
   }
 
-  /** Answers of at least the first question. */
-  async #some(group: Group, questions: readonly Question[], giveUpAtMs: number): Promise<Answer[]> {
-    const leftMs = giveUpAtMs - this.#ports.clock();
-    if (leftMs <= 0) return this.#unanswered(group, questions, CANCELED);
-    try {
-      return await this.#call(group, questions, leftMs);
-    } catch (error) {
-      const { code = "", name } = error as { code?: string; name?: string };
-      if (code === "DATABASE_UNAVAILABLE") return questions.map(() => "unavailable");
-      const canceled = code === CANCELED || name === "AbortError" || name === "TimeoutError";
-      if (!canceled || questions.length === 1) return this.#unanswered(group, questions, code || CANCELED);
-      // One of them takes too long: find it, so that the others get their answers.
-      const half = questions.slice(0, Math.ceil(questions.length / 2));
-      return this.#some(group, half, giveUpAtMs);
+  /** One that takes too long is found by asking fewer at once, so that the others get their answers. */
+  async #answer(group: Group, questions: readonly Question[]): Promise<void> {
+    const giveUpAtMs = this.#ports.clock() + limits.judgeMs;
+    let size: number = limits.questionsPerCall;
+    for (let at = 0; at < questions.length; ) {
+      const some = questions.slice(at, at + size);
+      const answers = await this.#some(group, some, giveUpAtMs);
+      if (answers === null) {
+        size = 1;
+        continue;
+      }
+      for (const [index, answer] of answers.entries()) some[index]?.resolve(answer);
+      at += answers.length;
+      size = Math.min(size * 2, limits.questionsPerCall);
     }
   }
 
-  async #call(group: Group, questions: readonly Question[], leftMs: number): Promise<Answer[]> {
+  /** Answers of at least the first question; null: together they take too long. */
+  async #some(group: Group, questions: readonly Question[], giveUpAtMs: number): Promise<Answer[] | null> {
+    if (this.#ports.clock() > giveUpAtMs) return this.#unanswered(group, questions, CANCELED);
+    try {
+      return await this.#call(group, questions);
+    } catch (error) {
+      const { code, name } = error as { code?: string; name?: string };
+      if (code === "DATABASE_UNAVAILABLE") return questions.map(() => "unavailable");
+      const canceled = code === CANCELED || name === "AbortError" || name === "TimeoutError";
+      if (canceled && questions.length > 1) return null;
+      return this.#unanswered(group, questions, canceled ? CANCELED : (code ?? "unexpected"));
+    }
+  }
+
+  async #call(group: Group, questions: readonly Question[]): Promise<Answer[]> {
     const { appId, role, expression } = group;
     const values = [
       conditionQuery(expression),
@@ -102,12 +107,11 @@ export class NameJudge {
       arrayText(questions.map(({ viewer }) => viewer.subject)),
       String(limits.judgeCallMs),
     ];
-    const each = Math.max(limits.judgeCallMs, Math.ceil(leftMs / 2));
     const { rows } = await this.#ports.database.asCaller(
       appId,
       { role, claims: null },
       { text: CALL, values },
-      AbortSignal.timeout(each),
+      AbortSignal.timeout(limits.judgeCancelMs),
     );
     if (rows.length === 0) return this.#unanswered(group, questions, "unexpected");
     return rows.map(([verdict, problem]) => {

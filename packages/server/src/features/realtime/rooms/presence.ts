@@ -5,8 +5,8 @@ import { type Change, type Event, type Merged, merge, newMerged, type Row } from
 import {
   changesFrame,
   type Difference,
-  diffFrame,
   differences,
+  diffFrame,
   type Sight,
   StateFrames,
   untrackedFrame,
@@ -173,7 +173,9 @@ export class Presence {
         client.send([state.for(client.clientId)]);
       } else if (changes.length > 0) {
         const own = local.name === null && changed.has(client.clientId);
-        const frame = own ? newsFor(client, changes, sight) : (news.get(sight) ?? newsOf(local, changes, sight));
+        const frame = own
+          ? newsFor(client, changes, sight)
+          : (news.get(sight) ?? newsOf(local, changes, sight));
         if (!own) news.set(sight, frame);
         if (frame.length > 0) client.send([frame]);
       }

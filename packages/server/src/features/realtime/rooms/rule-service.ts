@@ -21,7 +21,7 @@ export interface RulesPorts {
   readonly database: Database;
   /** Names of the app's enums, to which expressions may cast. */
   enums(appId: string): Promise<ReadonlySet<string>>;
-  /** Counts what was refused. */
+  /** Counts what was refused, by the limit's name in the metrics. */
   onLimit(limit: string): void;
   /** Called after the rules of an app were changed here. */
   onChange(appId: string): void;
@@ -46,7 +46,7 @@ export function createRulesService(ports: RulesPorts): RulesService {
       }
       const rule = { pattern, receive, send };
       const stored = await database.transaction((tx) =>
-        store.upsertRule(tx, appId, rule, limits.rulesPerApp - 1),
+        store.upsertRule(tx, appId, rule, limits.rulesPerApp),
       );
       if (stored === null) {
         onLimit("realtime_rules_per_app");

@@ -40,7 +40,7 @@ export async function selectRules(
   return found;
 }
 
-/** Puts a rule in the place of the one with its pattern. Null: there were `most` others already. */
+/** Puts a rule in the place of the one with its pattern. Null: there are `most` others already. */
 export async function upsertRule(
   tx: Queryable,
   appId: string,

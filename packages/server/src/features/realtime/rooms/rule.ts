@@ -37,8 +37,10 @@ export function ruleFor(rules: readonly Rule[], name: string): Rule | null {
 
 /** Functions that answer alike for the same arguments and claims, whenever they are asked. */
 const STEADY_FUNCTIONS = new Set(
-  ("current_user_id split_part starts_with left right substr substring lower upper length char_length " +
-    "coalesce nullif concat replace btrim ltrim rtrim strpos position greatest least").split(" "),
+  (
+    "current_user_id split_part starts_with left right substr substring lower upper length char_length " +
+    "coalesce nullif concat replace btrim ltrim rtrim strpos position greatest least"
+  ).split(" "),
 );
 
 /** Types whose texts may speak of the present, such as 'now'. */

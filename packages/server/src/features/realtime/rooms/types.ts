@@ -21,22 +21,24 @@ export interface NodeBus {
   publish(topic: string, body: unknown): boolean;
   subscribe(topic: string, listener: (body: unknown, fromNode: string) => void): void;
   /** Another node came, or is gone with everything that was on it. */
-  onNodes(listener: (change: { joined?: string; left?: string }) => void): void;
+  onNodes(listener: NodeListener): void;
   /** Messages of that node were lost (with null: may have been, of every node) before the next that comes from it. */
   onLost(listener: (fromNode: string | null) => void): void;
 }
+
+type NodeListener = (change: { joined?: string; left?: string }) => void;
 
 /** What the bus needs of this node's reader of the log. */
 export interface LogPort {
   /** Names this run of the process, for as long as it runs. */
   readonly nodeId: string;
   /** Writes a message into the log, outside of any transaction and flushed; resolves when it stands there. */
-  emit(prefix: string, content: string): Promise<void>;
+  emit(prefix: string, content: string): Promise<unknown>;
   /** Every message of that prefix in the log's order, this node's own among them. */
-  onMessage(prefix: string, listener: (content: Buffer) => void): void;
-  readonly nodes: { others(): Iterable<string> };
-  onNodes(listener: (change: { joined?: string; left?: string }) => void): void;
-  /** Messages may be missing between the last one and the next: a part of the log was lost, or not read for a while. */
+  onMessage(prefix: string, listener: (content: string) => void): void;
+  /** The other nodes that live. */
+  readonly nodes: { others(): Iterable<string>; onNodes(listener: NodeListener): void };
+  /** Messages may be missing between the last one and the next. */
   onGap(listener: () => void): void;
 }
 
