@@ -96,6 +96,7 @@ export function composeFeatures(platform: Platform): Composition {
   const realtime = createRealtime(platform, {
     onEvent: functions.service.onRealtimeEvent,
     enums: (appId) => schema.service.enums(appId),
+    onChanged: (appId) => schema.service.forget(appId),
   });
   const substrate = composeSubstrate(platform, {
     ...{ links, apps: apps.service, auth: auth.service, fetch, keys: keysService, ledger: ledger.service },

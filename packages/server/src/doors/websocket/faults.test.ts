@@ -78,7 +78,7 @@ describe("when connections to Postgres are cut", () => {
     const user = await app.subscriber({ sub: "u" }, "notes");
     const { database } = stage.world.platform;
     const [row] = await database.query<{ slot_name: string }>(
-      "select slot_name from pg_replication_slots where database = current_database()",
+      "select slot_name from pg_replication_slots where database = current_database() and not temporary",
     );
     for (let dropped = false; !dropped; ) {
       await terminate("backend_type = 'walsender'");

@@ -32,7 +32,7 @@ const captured = async (table: string): Promise<boolean> =>
 /** What a node that nobody has asked anything finds when it wakes. */
 async function wokenNode(meanwhile: () => Promise<void>) {
   const platform = { ...world.platform, metrics: new Metrics() };
-  const following = followLog(platform, realtimeMetrics(platform.metrics));
+  const following = followLog(platform, realtimeMetrics(platform.metrics), { onChanged: () => {} });
   let gaps = 0;
   following.onGap(() => {
     gaps += 1;

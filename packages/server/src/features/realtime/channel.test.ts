@@ -61,6 +61,7 @@ function stage() {
     judge: { judge: (question) => ports.onJudge(question) },
     filters: { judge: async () => [], problem: async () => null },
     rules: sqlOnly,
+    onChanged: () => {},
     shapes: new ShapeSource({ query: async () => [] }),
     metrics: realtimeMetrics(new Metrics()),
     limitsHit: new Metrics().limitsHit,

@@ -37,6 +37,8 @@ export interface ChannelPorts {
   load(tables: readonly string[]): Promise<Map<string, TableView>>;
   /** Resolves when everything committed before the call has been pushed to its channel. */
   mark(): Promise<void>;
+  /** The app's tables, grants or policies have changed, and queries see it: clients are about to be told. */
+  onChanged(appId: string): void;
   /** The text of `pg_current_snapshot()`. */
   snapshot(): Promise<string>;
   readonly judge: Judge;
@@ -293,6 +295,8 @@ export class Channel {
       return loaded;
     });
     const blindBefore = this.noticeWaits ? this.#lastNotice : 0;
+    // What they fetch on hearing of it must not come from anybody's memory of before.
+    this.ports.onChanged(this.ports.appId);
     for (const state of states) {
       const before = state.view;
       state.setView(views.get(state.table)!, blindBefore);

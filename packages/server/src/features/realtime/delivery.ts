@@ -215,7 +215,7 @@ export function deliverTo(
   }
   const outcome = outcomeOf(change.kind, passesOld, passesNew);
   if (outcome === null || (outcome === "update" && images.looksUnchanged(mask))) return;
-  outbox.put(subscription, images.frame(outcome, mask, subscription.id), change.commit.xid);
+  outbox.put(subscription, images.frame(outcome, mask, subscription.id), change);
 }
 
 /** Once, until it can be decided again; then the client is told to load afresh. */

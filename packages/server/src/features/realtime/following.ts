@@ -41,7 +41,11 @@ export interface Following {
   stop(): Promise<void>;
 }
 
-export function followLog(platform: Platform, metrics: RealtimeMetrics): Following {
+export function followLog(
+  platform: Platform,
+  metrics: RealtimeMetrics,
+  { onChanged }: Pick<HubPorts, "onChanged">,
+): Following {
   const { database, log, clock, config } = platform;
   const sessionListeners = new Set<(sessionId: string) => void>();
   const gapListeners = new Set<() => void>();
@@ -55,6 +59,7 @@ export function followLog(platform: Platform, metrics: RealtimeMetrics): Followi
   const nodeId = newUuid().slice(0, 8);
   const hub = createHub(platform, metrics, nodeId, {
     snapshot,
+    onChanged,
     writeMark: async (content) => void (await reader.emit(MARK_PREFIX, content)),
     readTo: () => reader.window.to,
     onNotice(appId, xid) {
@@ -126,7 +131,7 @@ function createHub(
   { database, log, clock, metrics: { limitsHit } }: Platform,
   metrics: RealtimeMetrics,
   nodeId: string,
-  others: Pick<HubPorts, "snapshot" | "onNotice" | "onSessionEnded" | "writeMark" | "readTo">,
+  others: Pick<HubPorts, "snapshot" | "onNotice" | "onSessionEnded" | "onChanged" | "writeMark" | "readTo">,
 ): Hub {
   const onProblem = (app: string, sqlstate: string) => {
     metrics.undecided.inc({ sqlstate });

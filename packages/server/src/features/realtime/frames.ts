@@ -12,6 +12,7 @@ export type ResyncReason =
   | "dependency_changed"
   | "membership_changed"
   | "window_over"
+  | "filters_changed"
   | "identity_changed"
   | "evaluation_failed"
   | "overrun"

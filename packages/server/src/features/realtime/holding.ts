@@ -1,27 +1,28 @@
-import type { Frame } from "./frames.ts";
+import { type Frame, seqOf } from "./frames.ts";
 import { limits } from "./limits.ts";
+import type { ChangeEntry } from "./queue.ts";
 import { isVisible } from "./settling.ts";
 
+/** What of a change says where it stands. */
+type Standing = Pick<ChangeEntry, "commit" | "index">;
+
 /**
- * Stands before a subscription whose current rows are being read. Until they have been sent it holds everything back;
- * then it lets through what they did not contain yet. `onOverflow` is called once when too much is held back.
+ * Stands before a subscription whose current rows are being read, and holds back what comes for it. When everything the
+ * rows were read from has come through the log, it gives back what they did not contain.
  */
 export class HoldBack {
-  #held: { readonly frame: Frame; readonly xid: number | null }[] | null = [];
+  #held: { readonly frame: Frame; readonly change: Standing | null }[] = [];
   #bytes = 0;
-  #snapshot = "";
   #overflown = false;
 
-  /** True: the frame is kept here, or is part of what was sent already. `xid` null: it is no change. */
-  takes(frame: Frame, xid: number | null): boolean {
-    if (this.#held === null) return xid !== null && isVisible(xid, this.#snapshot);
-    if (this.#overflown) return true;
+  /** Keeps a frame; `change` null: it is about no change. */
+  take(frame: Frame, change: Standing | null): void {
+    if (this.#overflown) return;
     this.#bytes += frame.length;
     if (this.#bytes > limits.heldBytes) {
       this.#overflown = true;
       this.#held = [];
-    } else this.#held.push({ frame, xid });
-    return true;
+    } else this.#held.push({ frame, change });
   }
 
   /** Frames were dropped: what is held is not all. */
@@ -29,12 +30,23 @@ export class HoldBack {
     return this.#overflown;
   }
 
-  /** The rows of this snapshot have been sent; gives what was held back and is not among them. */
-  open(snapshot: string): Frame[] {
-    const held = this.#held ?? [];
-    this.#held = null;
-    this.#bytes = 0;
-    this.#snapshot = snapshot;
-    return held.flatMap(({ frame, xid }) => (xid !== null && isVisible(xid, snapshot) ? [] : [frame]));
+  /**
+   * What was held back and is not in the rows of this snapshot; and the place of the last change that is in them, with
+   * none before it that is not: null if there is no such.
+   */
+  open(snapshot: string): { readonly frames: Frame[]; readonly seq: string | null } {
+    const frames: Frame[] = [];
+    let seq: string | null = null;
+    let beyond = false;
+    for (const { frame, change } of this.#held) {
+      if (change !== null && isVisible(change.commit.xid, snapshot)) {
+        if (!beyond) seq = seqOf(change.commit.commitLsn, change.index);
+      } else {
+        frames.push(frame);
+        beyond ||= change !== null;
+      }
+    }
+    this.#held = [];
+    return { frames, seq };
   }
 }

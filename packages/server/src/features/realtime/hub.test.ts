@@ -50,6 +50,7 @@ const hubPorts = () => ({
   judge: { judge: async () => [] },
   filters: { judge: async () => [], problem: async () => null },
   rules: sqlOnly,
+  onChanged: () => {},
   shapes: new ShapeSource({ query: async () => [] }),
   metrics: realtimeMetrics(new Metrics()),
   limitsHit: new Metrics().limitsHit,

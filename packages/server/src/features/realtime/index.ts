@@ -18,9 +18,9 @@ const noEnums: RealtimeDeps["enums"] = async () => new Set();
 /** Live changes of tables. `onEvent` runs the functions that answer clients' events. */
 export function createRealtime(
   platform: Platform,
-  { onEvent = noHandler, enums = noEnums }: Partial<RealtimeDeps> = {},
+  { onEvent = noHandler, enums = noEnums, onChanged = () => {} }: Partial<RealtimeDeps> = {},
 ): { feature: Feature; service: RealtimeService } {
-  const service = createRealtimeService(platform, { onEvent, enums });
+  const service = createRealtimeService(platform, { onEvent, enums, onChanged });
   const feature: Feature = {
     name: "realtime",
     operations: realtimeOperations(platform, service),

@@ -81,6 +81,10 @@ export class NodeSession implements Queryable {
       keepAlive: true,
     });
     client.on("error", () => {});
+    let ended = false;
+    client.once("end", () => {
+      ended = true;
+    });
     try {
       await client.connect();
       await client.query(SETTINGS);
@@ -88,6 +92,7 @@ export class NodeSession implements Queryable {
         { query: async (text, values) => (await client.query(text, [...values!])).rows },
         this.#nodeId,
       );
+      if (ended) throw new Error("The connection was lost.");
     } catch (error) {
       client.end().catch(() => {});
       throw error;

@@ -1,6 +1,7 @@
 import type { Frame, ResyncReason } from "./frames.ts";
 import { limits } from "./limits.ts";
 import type { RealtimeMetrics } from "./metrics.ts";
+import type { ChangeEntry } from "./queue.ts";
 import type { Peer, Subscription } from "./subscriptions.ts";
 
 /** Collects frames per connection, so that each connection is written to once. */
@@ -18,10 +19,10 @@ export class Outbox {
     return this.#count >= limits.framesPerTurn;
   }
 
-  /** A frame for a subscription; `xid` names the transaction of a change, null for anything else. */
-  put(subscription: Subscription, frame: Frame, xid: number | null): void {
-    if (subscription.gate?.takes(frame, xid)) return;
-    this.toPeer(subscription.peer, frame);
+  /** A frame for a subscription; `change` is what it tells of, null for anything but a change. */
+  put(subscription: Subscription, frame: Frame, change: ChangeEntry | null): void {
+    if (subscription.gate === null) this.toPeer(subscription.peer, frame);
+    else subscription.gate.take(frame, change);
   }
 
   toPeer(peer: Peer, frame: Frame): void {

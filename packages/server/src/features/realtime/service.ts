@@ -76,13 +76,18 @@ export interface RealtimeDeps {
   readonly onEvent: EventHandler;
   /** Names of an app's enums. */
   enums(appId: string): Promise<ReadonlySet<string>>;
+  /** An app's tables, grants or policies have changed; called before its clients are told, on every node that has any. */
+  onChanged(appId: string): void;
 }
 
-export function createRealtimeService(platform: Platform, { onEvent, enums }: RealtimeDeps): RealtimeService {
+export function createRealtimeService(
+  platform: Platform,
+  { onEvent, enums, onChanged }: RealtimeDeps,
+): RealtimeService {
   const { database, log, clock } = platform;
   const { limitsHit } = platform.metrics;
   const metrics = realtimeMetrics(platform.metrics);
-  const { hub, reader, caughtUp, ...following } = followLog(platform, metrics);
+  const { hub, reader, caughtUp, ...following } = followLog(platform, metrics, { onChanged });
   const ready = () => reader.ready();
   const onLimit = (limit: string) => limitsHit.inc({ limit });
   const logPort = {

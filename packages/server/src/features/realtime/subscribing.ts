@@ -70,6 +70,7 @@ export class Subscribing {
   async subscribe(message: SubscribeFrame): Promise<void> {
     const { table } = message;
     if (!this.#kept.has(keyOf(message)) && this.#kept.size >= limits.subscriptionsPerConnection) {
+      this.#ports.limitsHit.inc({ limit: "realtime_subscriptions" });
       return this.#refuse(
         `A connection may have ${limits.subscriptionsPerConnection} subscriptions: unsubscribe from one first.`,
       );
@@ -147,7 +148,12 @@ export class Subscribing {
     const { since, initial = false } = message;
     const missed = since === undefined ? null : { since, until };
     const reason =
-      missed === null ? null : await this.#replay(message, { channel, state, subscription }, missed);
+      missed === null
+        ? null
+        : id === null && before !== undefined
+          ? // Under other filters than before, nobody knows what was sent already.
+            "filters_changed"
+          : await this.#replay(message, { channel, state, subscription }, missed);
     const resumed = missed !== null && reason === null;
     const loads = initial && !resumed;
     const replies: Frame[] = [
@@ -201,6 +207,7 @@ export class Subscribing {
       ({ filters, asked } = anyOf(before, filters === null ? null : { filter: filters[0]!, asked: filter }));
     }
     if ((filters?.length ?? 0) > limits.filtersPerTable) {
+      this.#ports.limitsHit.inc({ limit: "realtime_filters" });
       return `A table takes ${limits.filtersPerTable} filters per connection.`;
     }
     if (columns === undefined || !view.exists) return { filters, asked, columns: null };
@@ -238,15 +245,15 @@ export class Subscribing {
       const { snapshot, rows } = await this.#ports.initialReads.run(appId, () =>
         readInitial(database, request, (relation) => channel.ports.shapes.shape(relation)),
       );
-      if (this.#kept.get(key) !== kept) return;
-      this.#peer.send(initialFrames({ table, id, seq }, rows));
-      const held = gate.open(snapshot);
-      if (gate.overflown) held.push(resyncFrame(table, "too_slow", id));
-      this.#peer.send(held);
-      // Once everything the rows were read from has come through the log, there is nothing to leave out any more.
-      await hub.mark().catch(() => {});
+      // Behind this mark there is nothing that the rows contain.
+      await channel.persist(() => hub.mark());
       await channel.run(() => {
+        if (this.#kept.get(key) !== kept) return;
         subscription.gate = null;
+        const held = gate.open(snapshot);
+        const frames = initialFrames({ table, id, seq: held.seq ?? seq }, rows).concat(held.frames);
+        if (gate.overflown) frames.push(resyncFrame(table, "too_slow", id));
+        this.#peer.send(frames);
       });
     } catch (error) {
       if (this.#kept.get(key) !== kept) return;
