@@ -167,6 +167,7 @@ export function composeFeatures(platform: Platform): Composition {
       auth.service.onSessionRevoked((_appId, sessionId) => listener(sessionId));
       realtime.service.onSessionEnded(listener);
     },
+    hold: () => realtime.service.hold(),
     onGap: (listener) => realtime.service.onGap(listener),
   });
   let builtin: BuiltinServers;

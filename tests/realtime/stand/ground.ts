@@ -92,7 +92,7 @@ export class Ground {
   async dropSlots(): Promise<number> {
     let dropped = 0;
     const { rows } = await this.db.query(
-      "select slot_name from pg_replication_slots where slot_name <> 'suite'",
+      "select slot_name from pg_replication_slots where slot_name <> 'suite' and not temporary",
     );
     for (const { slot_name } of rows) {
       for (let attempt = 0; attempt < 200; attempt++) {

@@ -36,6 +36,8 @@ export interface ActorDoorDeps {
   onKeyRevoked(listener: () => void): void;
   /** An end user's session was ended, on this node or another. */
   onSessionEnded(listener: (sessionId: string) => void): void;
+  /** Sees to it that this node hears at once of sessions that end on others, until the returned function is called. */
+  hold(): () => void;
   /** What other nodes told may have been missed. */
   onGap(listener: () => void): void;
 }

@@ -24,6 +24,7 @@ export class ActorSockets {
   readonly #sockets = new SocketsByApp<ActorSocket>();
   readonly #timer: NodeJS.Timeout;
   #checking = false;
+  #release: (() => void) | null = null;
 
   constructor(deps: ActorDoorDeps) {
     this.#deps = deps;
@@ -45,10 +46,14 @@ export class ActorSockets {
 
   add(socket: ActorSocket): void {
     this.#sockets.add(socket);
+    this.#release ??= this.#deps.hold();
   }
 
   remove(socket: ActorSocket): void {
     this.#sockets.remove(socket);
+    if (this.#sockets.count > 0) return;
+    this.#release?.();
+    this.#release = null;
   }
 
   endSession(sessionId: string): void {

@@ -53,6 +53,7 @@ describe("a policy that reads who belongs to a team", () => {
     const [ada, ben, eve] = [await member("ada"), await member("ben"), await member("eve")];
     await app.write("insert into docs values (1, 1, 'x'), (2, 2, 'x')");
     await app.write("insert into members values (1, 'eve')");
+    await eve.fence();
     await app.write("insert into docs values (3, 1, 'x')");
     await app.write("delete from members where team = 1 and user_id = 'ada'");
     await app.write("insert into docs values (4, 1, 'x')");
@@ -81,6 +82,7 @@ describe("a policy that reads who belongs to a team", () => {
       "update docs set note = 'new' where id = 51",
       "insert into members values (6, 'max'), (5, 'oda')",
     );
+    await max.fence();
     await app.write("update docs set note = 'later' where id in (50, 51)");
     await app.write("delete from members where user_id = 'max'", "delete from docs where id in (50, 51)");
     for (const client of [max, other]) await client.fence();
@@ -101,6 +103,7 @@ describe("a policy that reads who belongs to a team", () => {
   it("goes on exactly when the table of members is emptied, or its policies change", async () => {
     const kim = await member("kim");
     await app.write("insert into members values (7, 'kim')");
+    await kim.fence();
     await app.write("insert into docs values (70, 7, 'x')");
     await app.write("truncate members");
     await app.write("insert into docs values (71, 7, 'x')");

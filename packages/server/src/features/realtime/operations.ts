@@ -4,6 +4,7 @@ import { type AnyOperation, appOperation, type NextAction } from "../../kernel/o
 import { realtimeErrors } from "./errors.ts";
 import { explainOperation } from "./explain-operation.ts";
 import { limits } from "./limits.ts";
+import { logStatus, shownStatus } from "./log-status-shown.ts";
 import { ruleOperations } from "./rooms/index.ts";
 import type { RealtimeService } from "./service.ts";
 import type { EnabledTable } from "./tables.ts";
@@ -111,8 +112,13 @@ const get = (platform: Platform, service: RealtimeService) =>
           drift: z.boolean().describe("The table changed and is not captured at this moment"),
         }),
       ),
-      active_connection: z.boolean(),
+      active_connection: z
+        .boolean()
+        .describe("The log is being read at this moment; while nobody is connected it need not be"),
       websocket_url: z.string(),
+      log: logStatus
+        .nullable()
+        .describe("What is kept of the database's log; null while Postgres does not answer"),
     }),
     right: "view",
     risk: "read",
@@ -133,6 +139,7 @@ const get = (platform: Platform, service: RealtimeService) =>
           drift: !captured,
         })),
         active_connection: service.streaming,
+        log: await service.status().then(shownStatus, () => null),
         websocket_url: `${platform.publicUrl().replace(/^http/, "ws")}/v1/${app.id}/realtime`,
       };
     },

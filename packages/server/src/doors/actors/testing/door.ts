@@ -100,6 +100,7 @@ export async function doorStage(): Promise<DoorStage> {
     findApp: (reference) => on.apps.find(reference),
     onAppChanged: (listener) => on.apps.onChange(listener),
     onKeyRevoked: (listener) => void revokedListeners.push(listener),
+    hold: () => () => {},
     onSessionEnded: (listener) => void sessionListeners.push(listener),
     onGap: () => {},
   });
