@@ -2,14 +2,16 @@ import { newDataDir, startAmbit } from "../harness/ambit.ts";
 import { apiOf } from "../harness/api.ts";
 import type { Bench, BenchContext, Target } from "../harness/bench.ts";
 import { startChild } from "../harness/child.ts";
-import { postgresVersion } from "../harness/postgres.ts";
+import { postgresAddress, postgresVersion } from "../harness/postgres.ts";
 import { alternate, describeRounds, ROUNDS } from "../load/alternate.ts";
 import { startGenerator } from "../load/generator.ts";
+import type { HopCommands } from "./bare-hop.ts";
 import type { EchoCommands } from "./echo-server.ts";
 import { measureDecisions } from "./gateway-decisions.ts";
 import { measureLog } from "./gateway-log.ts";
 import { mcpRequest, REVISION } from "./mcp-request.ts";
 
+const BARE_HOP = new URL("bare-hop.ts", import.meta.url);
 const ECHO_SERVER = new URL("echo-server.ts", import.meta.url);
 const HOST = "127.0.0.1";
 
@@ -72,6 +74,31 @@ async function measureProxy({ resources, report, note, profileDir }: BenchContex
     }
     return made;
   };
+  // What no gateway in a process of its own can do without, on this machine: the way there and back, and a commit.
+  for (const recorded of [false, true]) {
+    const hop = startChild<HopCommands>(resources, BARE_HOP);
+    const recordIn = recorded ? { recordIn: postgresAddress(dataDir) } : {};
+    const hopPort = await hop.call("listen", { host: HOST, upstreamPort: echoPort, ...recordIn });
+    const bare = await generator(hopPort, mcpRequest(HOST, hopPort, call), 1);
+    const direct = await generator(echoPort, mcpRequest(HOST, echoPort, call), 1);
+    const compared = await alternate(bare, direct, ROUNDS, (round, mine, theirs) =>
+      note(
+        `bare hop${recorded ? " that records" : ""}, ${round}/${ROUNDS.rounds}: p50 ${mine.p50Ms.toFixed(3)} ms; direct ${theirs.p50Ms.toFixed(3)} ms`,
+      ),
+    );
+    report(
+      {
+        measure: `gateway.${recorded ? "recording_hop" : "bare_hop"}_added_p50`,
+        value: compared.difference("p50Ms"),
+        unit: "ms",
+        baseline: compared.b("p50Ms"),
+        conditions:
+          `one call under way; a process that forwards each call on a kept connection${recorded ? " and meanwhile commits one row to the same Postgres" : ""}, with node:http and undici, and does nothing else: ` +
+          `the floor for the added latency; ${describeRounds(ROUNDS)}`,
+      },
+      version,
+    );
+  }
   for (const { name, tool, addedMs } of SIDES) {
     const document = { version: "1", default: "deny", tools: { echo: tool } };
     const { policy_id } = await api("POST", `/v1/gateway/servers/${server_id}/policies`, { name, document });
