@@ -36,6 +36,19 @@ const SIDES: readonly Side[] = [
   { name: "limits", tool: { ...PREDICATES, limits: [LIMIT] }, addedMs: 0.4 },
 ];
 
+/** What no gateway in a process of its own can do without, on this machine. */
+const HOPS = [
+  { name: "bare_hop", records: false, counts: false, does: "forwards each call on a kept connection" },
+  {
+    ...{ name: "recording_hop", records: true, counts: false },
+    does: "forwards each call and meanwhile commits one row to the same Postgres",
+  },
+  {
+    ...{ name: "counting_hop", records: true, counts: true },
+    does: "raises a counter in Postgres, then forwards the call and meanwhile commits one row",
+  },
+] as const;
+
 /** What it costs to have the gateway in front of a server: judged, counted, recorded. */
 export const gateway: Bench = {
   name: "gateway",
@@ -74,27 +87,25 @@ async function measureProxy({ resources, report, note, profileDir }: BenchContex
     }
     return made;
   };
-  // What no gateway in a process of its own can do without, on this machine: the way there and back, and a commit.
-  for (const recorded of [false, true]) {
+  for (const { name, does, ...asked } of HOPS) {
+    const recordIn = asked.records ? { recordIn: postgresAddress(dataDir) } : {};
     const hop = startChild<HopCommands>(resources, BARE_HOP);
-    const recordIn = recorded ? { recordIn: postgresAddress(dataDir) } : {};
-    const hopPort = await hop.call("listen", { host: HOST, upstreamPort: echoPort, ...recordIn });
+    const order = { host: HOST, upstreamPort: echoPort, countFirst: asked.counts, ...recordIn };
+    const hopPort = await hop.call("listen", order);
     const bare = await generator(hopPort, mcpRequest(HOST, hopPort, call), 1);
     const direct = await generator(echoPort, mcpRequest(HOST, echoPort, call), 1);
     const compared = await alternate(bare, direct, ROUNDS, (round, mine, theirs) =>
       note(
-        `bare hop${recorded ? " that records" : ""}, ${round}/${ROUNDS.rounds}: p50 ${mine.p50Ms.toFixed(3)} ms; direct ${theirs.p50Ms.toFixed(3)} ms`,
+        `${name}, ${round}/${ROUNDS.rounds}: p50 ${mine.p50Ms.toFixed(3)} ms; direct ${theirs.p50Ms.toFixed(3)} ms`,
       ),
     );
     report(
       {
-        measure: `gateway.${recorded ? "recording_hop" : "bare_hop"}_added_p50`,
+        measure: `gateway.${name}_added_p50`,
         value: compared.difference("p50Ms"),
         unit: "ms",
         baseline: compared.b("p50Ms"),
-        conditions:
-          `one call under way; a process that forwards each call on a kept connection${recorded ? " and meanwhile commits one row to the same Postgres" : ""}, with node:http and undici, and does nothing else: ` +
-          `the floor for the added latency; ${describeRounds(ROUNDS)}`,
+        conditions: `one call under way; a process that ${does}, with node:http, undici and pg, and does nothing else: the floor for the added latency; ${describeRounds(ROUNDS)}`,
       },
       version,
     );
