@@ -160,7 +160,9 @@ export class Subscribing {
       frame({
         ...{ type: "subscribed", table, ...(id === null ? {} : { id }) },
         ...(filter === undefined || filter === null ? {} : { filter }),
-        ...{ seq: until, ...(missed === null ? {} : { resumed }) },
+        // What was missed comes behind this frame: who loses the connection in between comes back to the same place.
+        seq: resumed ? missed.since : until,
+        ...(missed === null ? {} : { resumed }),
       }),
     ];
     if (!view.enabled) replies.push(notEnabledFrame(table));
