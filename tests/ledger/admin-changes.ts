@@ -153,6 +153,11 @@ export function appChanges({ owner, agent, viewer }: People, appId: string, secr
     who.api("PATCH", `${app}/env`, { envVars: { A: secrets.plant("env"), [secrets.plant("NAME")]: "1" } });
   const schema = (of: unknown) => () => agent.api("POST", `${app}/schema/apply`, { schema: { tables: of } });
   const sql = () => agent.api("POST", `${app}/admin/sql`, { sql: `select '${secrets.plant("sql")}'` });
+  const rules = `${app}/realtime/rules`;
+  const rule = (who: Actor) => () =>
+    who.api("PUT", rules, {
+      ...{ pattern: "room:*", receive: `channel <> '${secrets.plant("receive")}'`, send: "true" },
+    });
   const oauth = () => ({
     ...{ provider: "google", client_id: secrets.plant("client"), client_secret: secrets.plant("oauth") },
   });
@@ -167,6 +172,9 @@ export function appChanges({ owner, agent, viewer }: People, appId: string, secr
     change(agent, "realtime.configure", "realtime", () =>
       agent.api("POST", `${app}/realtime/configure`, { tables: ["notes"] }),
     ),
+    change(viewer, "realtime.rules.put", "realtime_rule", rule(viewer), "AUTH_INSUFFICIENT_PERMISSIONS"),
+    change(agent, "realtime.rules.put", "realtime_rule", rule(agent)),
+    change(agent, "realtime.rules.delete", "realtime_rule", () => agent.api("DELETE", `${rules}/room%3A*`)),
     change(agent, "data.run_sql", "sql", sql),
     change(agent, "auth.configure_oauth", "oauth_provider", () =>
       agent.api("POST", `${app}/auth/oauth-config`, oauth()),

@@ -26,7 +26,11 @@ export const CONTRACT: Readonly<Record<string, Contract>> = {
     "app_id action table_name policy_name command role using_expression with_check_expression restrictive user_column public_read_column",
     "enable create_policy update_policy create_user_isolation list delete",
   ),
-  manage_realtime: contract("app_id action", "app_id action tables", "configure get"),
+  manage_realtime: contract(
+    "app_id action",
+    "app_id action tables table key record as pattern receive send",
+    "configure get disable explain list_rules put_rule delete_rule",
+  ),
   manage_oauth: contract(
     "app_id action",
     "app_id action provider client_id client_secret redirect_uris scopes authorization_url token_url userinfo_url provider_metadata",

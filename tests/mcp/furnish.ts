@@ -109,7 +109,7 @@ export async function snapshot(owner: Api, found: Found): Promise<unknown> {
     "env",
     "schema",
     "rls",
-    "realtime/config",
+    "realtime/rules",
     "admin/auth/users",
     "auth/oauth-config",
     "migrations",
@@ -130,6 +130,8 @@ export async function snapshot(owner: Api, found: Found): Promise<unknown> {
   const { outbox } = await read("/v1/me/substrate/outbox?limit=200");
   return [
     await Promise.all(ofApp.map((path) => read(`/v1/${appId}/${path}`))),
+    // How much of the log is kept changes with every write of anybody.
+    (await read(`/v1/${appId}/realtime/config`)).tables,
     await Promise.all(ofSubstrate.map((path) => read(`/v1/me/substrate/${path}`))),
     await read(`/v1/me/apps/${appId}/substrate-link`),
     await read("/v1/approvals?limit=100"),

@@ -34,7 +34,7 @@ describe("two nodes on one Postgres", { timeout: 120_000 }, () => {
     const apiUrl = (n: number) => ground.nodes[n % 2]!.apiUrl;
     const plan = { seed: SEED, steps: STEPS, modern: true, changes: 0.06, wishes: 0.04, losses: 0, apiUrl };
     const { judge } = await play(ground, plan);
-    expect(judge.counts.exact).toBeGreaterThan(STEPS);
+    expect(judge.counts.exact).toBeGreaterThan(STEPS / 4);
   });
 
   it("take a client over from one another, with nothing missing", async () => {
@@ -49,7 +49,7 @@ describe("two nodes on one Postgres", { timeout: 120_000 }, () => {
         return "everyone moves to the other node";
       },
     });
-    expect(judge.counts.exact).toBeGreaterThan(STEPS);
+    expect(judge.counts.exact).toBeGreaterThan(STEPS / 4);
     expect(
       clients.flatMap(({ watches }) => watches).filter(({ resumed }) => resumed > 0).length,
     ).toBeGreaterThan(0);

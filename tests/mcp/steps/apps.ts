@@ -46,6 +46,19 @@ export const appSteps: readonly Step[] = [
   }),
   ofApp("realtime_configure", "manage_realtime configure", { tables: ["notes"] }),
   ofApp("realtime_get", "manage_realtime get", {}, reads),
+  ofApp(
+    "realtime_explain",
+    "manage_realtime explain",
+    { table: "notes", record: { id: 1, title: "one" }, as: { role: "anon" } },
+    reads,
+  ),
+  ofApp(
+    "realtime_rules_put",
+    "manage_realtime put_rule",
+    { pattern: "room:*", receive: "true", send: "current_user_id() is not null" },
+    { ...destroys, furnishes: true },
+  ),
+  ofApp("realtime_rules_list", "manage_realtime list_rules", {}, reads),
   ofApp("data_insert", "insert_row", { ...notes, data: { id: 1, title: "one" } }),
   ofApp("data_seed", "seed_database", { ...notes, rows: [{ id: 2, title: "two" }, { id: 3 }] }),
   ofApp("data_select", "select_rows", { ...notes, order: "id.asc" }, reads),
@@ -56,6 +69,7 @@ export const appSteps: readonly Step[] = [
 
 /** What ends an app, part by part. */
 export const lastSteps: readonly Step[] = [
+  ofApp("realtime_rules_delete", "manage_realtime delete_rule", { pattern: "room:*" }, destroys),
   ofApp("realtime_disable", "manage_realtime disable", { table: "notes" }),
   ofApp("rls_delete", "manage_rls delete", { table_name: "notes", policy_name: "readable" }, destroys),
   ofApp("apps_delete", "manage_app delete", {}, { ...destroys }),

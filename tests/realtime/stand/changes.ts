@@ -4,6 +4,18 @@ import { changed, policyBody, randomPolicy } from "./policies.ts";
 import { addPolicy, type Scene } from "./scene.ts";
 import type { Write } from "./writes.ts";
 
+/** Applies it, again while it is told that writers were in the way. */
+async function applied(...order: Parameters<typeof applySchema>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await applySchema(...order);
+      return;
+    } catch (error) {
+      if (attempt === 5 || !/"pg_code":"(40P01|55P03)"/.test((error as Error).message)) throw error;
+    }
+  }
+}
+
 /** A change of what may be seen, through the API, amidst the writes. Only one may be under way at a time. */
 export function randomChange(scene: Scene, dice: Dice): Write {
   const { ground, appId, world } = scene;
@@ -51,7 +63,7 @@ export function randomChange(scene: Scene, dice: Dice): Write {
   const column = `late_${world.definition(table)!.columns.length}_${dice.int(1_000)}`;
   return {
     what: `${table} gets the column ${column}`,
-    run: () => applySchema(ground.owner, appId, { [table]: { columns: { [column]: { type: "text" } } } }),
+    run: () => applied(ground.owner, appId, { [table]: { columns: { [column]: { type: "text" } } } }),
   };
 }
 
@@ -60,6 +72,6 @@ function readers({ ground, appId }: Scene, dice: Dice, table: string): Write {
   return {
     what: `${table}.secret can be read by ${readableBy}`,
     run: () =>
-      applySchema(ground.owner, appId, { [table]: { columns: { secret: { type: "text", readableBy } } } }),
+      applied(ground.owner, appId, { [table]: { columns: { secret: { type: "text", readableBy } } } }),
   };
 }

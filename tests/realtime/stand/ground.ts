@@ -52,7 +52,7 @@ export class Ground {
   }
 
   /** Another server on the same Postgres. */
-  async addNode(): Promise<Server> {
+  async addNode(env: Record<string, string> = {}): Promise<Server> {
     const { host, port } = socketOf(this.server.dataDir);
     const dataDir = newDataDir();
     this.#directories.push(dataDir);
@@ -60,11 +60,18 @@ export class Ground {
       {
         DATABASE_URL: `postgres://ambit_server@localhost:${port}/ambit?host=${encodeURIComponent(host)}`,
         AMBIT_MASTER_KEY: readFileSync(join(this.server.dataDir, "master.key"), "utf8").trim(),
+        ...env,
       },
       dataDir,
     );
     this.nodes.push(node);
     return node;
+  }
+
+  /** Stops one of the further servers. */
+  async removeNode(node: Server): Promise<void> {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+    await node.stop();
   }
 
   /** Ends the first server without warning and starts it again, elsewhere. */

@@ -56,7 +56,9 @@ export class Judge {
         expect(watch.faults(), watch.name).toEqual([]);
         const breaks = watch.breaks.splice(0);
         this.counts.resyncs += breaks.length;
-        const idle = breaks.filter((reason) => !this.#causes.explain(reason, watch.wish.table));
+        const idle = breaks
+          .filter(({ reason, since }) => !this.#causes.explain(reason, watch.wish.table, since))
+          .map(({ reason }) => reason);
         expect(
           idle,
           `${watch.name}: it was told to load afresh, and nothing happened that is a reason`,
@@ -69,7 +71,7 @@ export class Judge {
 
   /** Something was done to the server, the database or the slots: until the next look that explains much. */
   disturbed(): void {
-    this.#causes.disturbed = true;
+    this.#causes.disturb();
   }
 
   /** Returns when everyone was sent what was committed before. */

@@ -40,8 +40,8 @@ export class Watch {
   /** Change frames since the judge last looked. */
   frames: Frame[] = [];
   initials: Initial[] = [];
-  /** Reasons of all resyncs. */
-  readonly breaks: string[] = [];
+  /** All resyncs: why, and from where it wanted to go on if it was away. */
+  readonly breaks: { readonly reason: string; readonly since: string | null }[] = [];
   readonly problems: string[] = [];
   /** Transactions up to this place may be missing: the view was made anew behind them. */
   excusedTo = "";
@@ -49,6 +49,8 @@ export class Watch {
   position = "";
   /** The last subscribe frame had a `since`, and what became of it. */
   #return: "none" | "asked" | "answered" = "none";
+  /** The first half of that `since`. */
+  #since = "";
   /** It stood, and the server said that it goes on from `since`. */
   resumed = 0;
   #standing = false;
@@ -77,13 +79,15 @@ export class Watch {
     return `${this.looker.name}'s ${this.id ?? "(no id)"} on ${table}${filter}${columns === null ? "" : ` of ${columns}`}`;
   }
 
-  /** The view, once nothing is being fetched any more. */
-  async settledView(): Promise<Map<string, Row>> {
+  /** The view, once nothing is being fetched any more. Its current rows may take longer than what others are sent. */
+  async settledView(withinMs = 15_000): Promise<Map<string, Row>> {
+    const deadline = Date.now() + withinMs;
     let fetching: Promise<void>;
     do {
       fetching = this.#fetching;
       await fetching;
-    } while (fetching !== this.#fetching);
+      if (this.#view === null) await new Promise((resolve) => setTimeout(resolve, 5));
+    } while (fetching !== this.#fetching || (this.#view === null && Date.now() < deadline));
     if (this.#view === null) throw new Error(`${this.name} has no view: its current rows never came`);
     return this.#view;
   }
@@ -92,6 +96,7 @@ export class Watch {
   ask(since: boolean): void {
     this.#standing = false;
     this.#return = since ? "asked" : "none";
+    this.#since = this.position.slice(0, 16);
   }
 
   /** What is wrong by itself, now that nothing is under way. */
@@ -152,8 +157,8 @@ export class Watch {
   }
 
   onResync(frame: Frame): void {
+    this.breaks.push({ reason: frame.reason, since: this.#return === "asked" ? this.#since : null });
     if (this.#return === "asked") this.#return = "answered";
-    this.breaks.push(frame.reason);
     this.begin();
   }
 

@@ -52,7 +52,9 @@ function some(dice: Dice, values: Record<string, unknown>): Record<string, unkno
 
 /** Past the API: a transaction of several statements, which may be taken back in part or as a whole. */
 function sqlWrite(scene: Scene, dice: Dice): Write {
-  const statements = Array.from({ length: 1 + dice.int(4) }, () => statement(scene, dice));
+  const statements = dice.chance(scene.restless)
+    ? togetherWithRows(scene, dice)
+    : Array.from({ length: 1 + dice.int(4) }, () => statement(scene, dice));
   const end = dice.chance(0.12) ? "rollback" : "commit";
   const role = dice.chance(0.5) ? `${scene.appId}_owner` : null;
   const slow = dice.chance(0.15);
@@ -115,6 +117,31 @@ function statement(scene: Scene, dice: Dice): Statement {
   if (kind < 0.985) return { text: `delete from ${name} t where t.team = ${1 + dice.int(4)}`, values: [] };
   if (kind < 0.993) return { text: `delete from ${name}`, values: [] };
   return { text: `truncate ${name}`, values: [] };
+}
+
+/** Everybody comes or goes, in one transaction with rows that only those who belong may see. */
+function togetherWithRows(scene: Scene, dice: Dice): readonly Statement[] {
+  const team = 1 + dice.int(3);
+  const rows = Array.from({ length: 1 + dice.int(2) }, () => {
+    const table = dice.pick(scene.tables);
+    const name = quoted(scene.appId, table.name);
+    const key = table.keyValue(dice.int(KEY_COUNT));
+    const values = {
+      ...randomValues(dice, table.extras, scene.people),
+      ...{ team, owner_id: null, public: false, archived: true, title: "of the team" },
+    };
+    return dice.chance(0.6)
+      ? insertion(name, { ...key, ...values })
+      : update(name, values, byKey(table, key));
+  });
+  const name = quoted(scene.appId, "members");
+  const moved = dice.chance(0.5)
+    ? { text: `delete from ${name} where team = $1`, values: [team] }
+    : {
+        text: `insert into ${name} (team, user_id, active) select $1, unnest($2::text[]), true on conflict do nothing`,
+        values: [team, scene.people.map(({ userId }) => userId)],
+      };
+  return dice.chance(0.5) ? [moved, ...rows] : [...rows, moved];
 }
 
 /** Who belongs to what; often in one transaction with rows that this concerns. */

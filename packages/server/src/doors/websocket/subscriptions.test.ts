@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ReceivedFrame, TestClient } from "./testing/client.ts";
-import { type AppStage, Stage } from "./testing/stage.ts";
+import { type AppStage, SERVICE_KEY, Stage } from "./testing/stage.ts";
 
 let stage: Stage;
 let app: AppStage;
@@ -179,5 +179,75 @@ describe("initial rows", () => {
     const { message } = await client.ofType("error");
     expect(message).toContain("10000 rows");
     expect(message).toContain("filter");
+  });
+});
+
+describe("a subscription's own wishes", () => {
+  it("hold for a table that comes only later", async () => {
+    const own = await stage.app([]);
+    const client = await own.connect(SERVICE_KEY);
+    client.send({ type: "subscribe", table: "later", id: "a", filter: { room: "a" }, columns: ["room"] });
+    await client.ofType("subscribed");
+    await own.define("create table later (id int primary key, room text, note text)");
+    await stage.node.realtime.enable(own.id, ["later"]);
+    await own.write("insert into later values (1, 'a', 'x'), (2, 'b', 'x')");
+    await client.fence();
+    expect(client.changes().map(({ record }) => record)).toEqual([{ id: 1, room: "a" }]);
+  });
+});
+
+describe("while the first rows are being read", () => {
+  /** Holds the reading of tasks back, until the returned function is called. */
+  async function held(of: AppStage): Promise<() => Promise<void>> {
+    const locked = Promise.withResolvers<void>();
+    const free = Promise.withResolvers<void>();
+    const writing = stage.world.platform.database.ownerTransaction(of.id, async (tx) => {
+      await tx.query("lock table tasks in access exclusive mode");
+      locked.resolve();
+      await free.promise;
+    });
+    await locked.promise;
+    return async () => {
+      free.resolve();
+      await writing;
+    };
+  }
+
+  it("a renewed token counts for them too", async () => {
+    const own = await stage.app(
+      ["tasks"],
+      "create table tasks (id int primary key, tenant text)",
+      "alter table tasks enable row level security",
+      `create policy tenants on tasks to butterbase_user
+         using (tenant = (current_setting('request.jwt.claims')::jsonb ->> 'tenant'))`,
+      "insert into tasks values (1, 'a'), (2, 'b')",
+    );
+    const client = await own.subscriber({ sub: "u", tenant: "a" }, "tasks");
+    const release = await held(own);
+    try {
+      client.send({ type: "subscribe", table: "tasks", id: "i", initial: true });
+      await client.frame(({ type, id }) => type === "subscribed" && id === "i");
+      client.send({ type: "auth", token: stage.userToken({ sub: "u", tenant: "b" }) });
+      await client.ofType("authenticated");
+    } finally {
+      await release();
+    }
+    expect((await client.ofType("initial")).rows).toEqual([{ id: 2, tenant: "b" }]);
+  });
+
+  it("another filter of the table does not make them vanish unsaid", async () => {
+    const client = await as("ada");
+    await subscribe(client, { id: "known" });
+    const release = await held(app);
+    try {
+      await subscribe(client, { filter: { room: "x" }, initial: true });
+      await subscribe(client, { filter: { room: "y" } });
+    } finally {
+      await release();
+    }
+    await client.fence();
+    expect(client.frames.filter(({ type }) => type === "initial" || type === "resync")).toEqual([
+      { type: "resync", table: "tasks", reason: "filters_changed" },
+    ]);
   });
 });

@@ -30,11 +30,11 @@ export function readFilter(
   return parsed.problem;
 }
 
-/** Lets nothing through. */
-const nothing: RowFilter = {
-  ...{ key: "nothing", columns: [], needsSql: false, condition: "false" },
+/** Stands for a filter that can't be read: lets nothing through. */
+export const nothingOf = (asked: unknown): RowFilter => ({
+  ...{ key: `nothing ${JSON.stringify(asked)}`, columns: [], needsSql: false, condition: "false" },
   test: () => false,
-};
+});
 
 /**
  * A subscription's filters for a table whose columns have become others: what they compare with was read by the types
@@ -45,10 +45,11 @@ export function readAgain(
   view: TableView,
   limitsHit: Metrics["limitsHit"],
 ): { readonly filters: readonly RowFilter[] | null; readonly problem: string | null } {
-  if (asked === null || !view.exists) return { filters: null, problem: null };
+  if (asked === null) return { filters: null, problem: null };
+  if (!view.exists) return { filters: asked.map(nothingOf), problem: null };
   const read = asked.map((input) => readFilter(input, readableBy(view, peer.viewer), limitsHit));
   return {
-    filters: read.map((filter) => (typeof filter === "string" ? nothing : filter)),
+    filters: read.map((filter, at) => (typeof filter === "string" ? nothingOf(asked[at]) : filter)),
     problem: read.find((filter) => typeof filter === "string") ?? null,
   };
 }

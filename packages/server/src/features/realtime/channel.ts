@@ -72,13 +72,17 @@ export class Channel {
   readonly #queue = new EntryQueue();
   readonly #tables = new Map<string, TableState>();
   readonly #touched = new Map<string, number>();
-  readonly #settling = new Settling();
+  readonly settling = new Settling();
   readonly #compiling: Compiling;
   readonly #sampling: Sampling;
   #seq = 0;
   /** The last place whose entry has been taken out of the queue. */
   #position = 0;
   #lastNotice = 0;
+  /** A transaction too large to wait for: what else comes of it is not kept. */
+  #dropped: Commit | null = null;
+  /** Transactions that changed policies behind rows of theirs, and where: nobody could ever read those rows before. */
+  readonly #noticedAt = new WeakMap<Commit, number>();
   #generation = 0;
   #pumping = false;
   #closed = false;
@@ -90,6 +94,7 @@ export class Channel {
     this.#sampling = new Sampling(ports, {
       lastTouch: (table) => this.#touched.get(table) ?? 0,
       position: () => this.#position,
+      noticeWaits: () => this.noticeWaits,
       settle: () => this.settle(),
       distrust: (state, role) => this.#compiling.distrusted(state, role),
     });
@@ -117,11 +122,17 @@ export class Channel {
     return this.#lastNotice > this.#position;
   }
 
+  /** One of these tables was changed at a place the channel has not come to yet. */
+  touchWaits(tables: readonly string[]): boolean {
+    return tables.some((table) => (this.#touched.get(table) ?? 0) > this.#position);
+  }
+
   /** A committed change of one of the app's tables. The row is kept only if somebody needs it. */
   change(table: string, commit: Commit, change: RowChange): void {
-    this.#settling.add(commit.xid);
+    this.settling.add(commit.xid);
     const seq = ++this.#seq;
     this.#touched.set(table, seq);
+    if (this.#dropped === commit) return;
     const subscribed = this.#tables.has(table);
     if (subscribed) this.ports.metrics.changes.inc();
     if (subscribed || this.memberships.watches(table)) {
@@ -130,13 +141,15 @@ export class Channel {
     } else {
       this.#queue.push({ kind: "touch", seq, commit, table });
     }
-    if (this.#queue.chars > limits.queueChars || this.#queue.length > limits.queueEntries)
+    if (this.#queue.chars > limits.queueChars || this.#queue.length > limits.queueEntries) {
       this.reset("overrun");
+      if (!commit.complete) this.#dropped = commit;
+    }
     this.#start();
   }
 
   truncated(table: string, commit: Commit): void {
-    this.#settling.add(commit.xid);
+    this.settling.add(commit.xid);
     const seq = ++this.#seq;
     this.#touched.set(table, seq);
     this.#queue.push({ kind: "truncate", seq, commit, table });
@@ -145,12 +158,20 @@ export class Channel {
 
   /** The last part of a transaction has been pushed: what waited for it can go on. */
   committed(): void {
+    if (this.#dropped?.complete) {
+      this.#dropped = null;
+      this.reset("overrun");
+    }
     if (this.#queue.length > 0) this.#start();
   }
 
-  /** The app's tables, grants or policies may have changed at this place of the log. */
-  notice(resync: NoticeEntry["resync"], xid: number): void {
+  /**
+   * The app's tables, grants or policies may have changed at this place of the log; `within` is the transaction it
+   * stands in, if parts of that were pushed before.
+   */
+  notice(resync: NoticeEntry["resync"], xid: number, within: Commit | null = null): void {
     this.#lastNotice = this.#seq + 1;
+    if (within !== null) this.#noticedAt.set(within, this.#lastNotice);
     this.configured(resync, xid);
   }
 
@@ -160,7 +181,7 @@ export class Channel {
    */
   configured(resync: NoticeEntry["resync"], xid: number): void {
     if (resync !== null) this.#lastNotice = this.#seq + 1;
-    this.#settling.add(xid);
+    this.settling.add(xid);
     this.#queue.push({ kind: "notice", seq: ++this.#seq, resync });
     this.#start();
   }
@@ -222,7 +243,7 @@ export class Channel {
 
   /** Waits until queries see everything the log has shown so far. */
   settle(): Promise<void> {
-    return this.#settling.settle(() => this.persist(() => this.ports.snapshot()), this);
+    return this.settling.settle(() => this.persist(() => this.ports.snapshot()), this);
   }
 
   /** Repeats `work` until the database answers, or nobody waits any more. */
@@ -255,7 +276,7 @@ export class Channel {
           this.#queue.shift();
           this.#position = head.seq;
           await this.#onNotice(head);
-        } else if (!(await this.#deliverBatch())) {
+        } else if (!(await this.#deliverBatch()) && this.#queue.peek() === head) {
           waits = true;
           break;
         }
@@ -347,20 +368,24 @@ export class Channel {
       const state = this.#tables.get(entry.table);
       return state?.view?.enabled ? [{ entry, state }] : [];
     });
-    await this.#prepare(all);
+    await this.#prepare([...all, ...this.#restOf(entries.at(-1)!.commit)]);
     const shape = (entry: ChangeEntry) => shapes.peek(entry.relation)!;
     const dependent = changes.some(
-      ({ state }) => state.view!.dependsOn.length > 0 && state.subscriptions.judgedBySql,
+      ({ state: { view, subscriptions } }) =>
+        (view!.dependsOn.length > 0 || view!.callsFunctions) && subscriptions.judgedBySql,
     );
-    if (dependent || this.#settling.count > limits.unsettledTransactions) await this.settle();
+    if (dependent || this.settling.count > limits.unsettledTransactions) await this.settle();
     const verdicts = await this.persist(() => decideAll(changes, { judge, appId, shape }));
     const filters = await this.persist(() =>
       decideFilters(changes, { asker: this.ports.filters, appId, shape }),
     );
-    // What those policies read may have changed between the change and the verdict: the log tells.
+    // What those policies read or call may have changed between the change and the verdict: the log tells.
     if (dependent) await this.persist(() => this.ports.mark());
     await deliver(entries, {
       tables: this.#tables,
+      waiting: () => this.#queue.waiting(),
+      blind: (entry) => entry.seq < (this.#noticedAt.get(entry.commit) ?? 0),
+      rulesChanged: this.noticeWaits,
       verdicts,
       filters,
       memberships: this.memberships,
@@ -378,15 +403,17 @@ export class Channel {
 
   /**
    * The next entries up to a notice, a task, the limits, or a row of a form the table's view was not read for. Where
-   * there are memberships, transactions stay whole: none if the first of them is not all there yet.
+   * somebody's view is limited, none as long as the first transaction is not all there: what comes behind may change
+   * who sees its rows. Where there are memberships, it stays whole as far as that goes.
    */
   async #takeBatch(): Promise<(ChangeEntry | TouchEntry)[]> {
     const batch: (ChangeEntry | TouchEntry)[] = [];
     let chars = 0;
+    const limited = [...this.#tables.values()].some(({ subscriptions }) => subscriptions.limited);
     for (let head = this.#queue.peek(); head !== undefined; head = this.#queue.peek()) {
       if (head.kind === "task" || head.kind === "notice") break;
       const whole = this.memberships.size > 0;
-      if (whole && !head.commit.complete) break;
+      if ((whole || limited) && !head.commit.complete) break;
       const within = whole && batch.at(-1)?.commit === head.commit;
       if (!within && (batch.length >= limits.batchEntries || chars >= limits.batchChars)) break;
       if (isChange(head)) {
@@ -394,6 +421,8 @@ export class Channel {
         if (state !== undefined && !state.fits(head.relation)) {
           if (batch.length > 0) break;
           await this.#reload([state]);
+          // What waited may have been given up meanwhile.
+          if (this.#queue.peek() !== head) continue;
           state.accept(head.relation);
         }
         chars += head.size;
@@ -403,6 +432,18 @@ export class Channel {
       batch.push(head);
     }
     return batch;
+  }
+
+  /** What waits of a transaction. */
+  #restOf(commit: Commit): ChangeEntry[] {
+    if (this.memberships.size === 0) return [];
+    const rest: ChangeEntry[] = [];
+    for (const entry of this.#queue.waiting()) {
+      if (entry.kind === "task" || entry.kind === "notice") continue;
+      if (entry.commit !== commit) break;
+      if (isChange(entry)) rest.push(entry);
+    }
+    return rest;
   }
 
   #prepare(entries: readonly ChangeEntry[]): Promise<void> {

@@ -5,7 +5,7 @@ import { errorFrame } from "./frames.ts";
 import { Images } from "./images.ts";
 import type { Memberships } from "./memberships.ts";
 import type { Outbox } from "./outbox.ts";
-import { type ChangeEntry, type Commit, isChange, type TouchEntry } from "./queue.ts";
+import { type ChangeEntry, type Commit, type Entry, isChange, type TouchEntry } from "./queue.ts";
 import type { Shape } from "./record.ts";
 import type { Group, RoleWatchers, Subscription } from "./subscriptions.ts";
 import type { TableState } from "./table-state.ts";
@@ -19,6 +19,12 @@ export interface DeliveryContext {
   readonly verdicts: ReadonlyMap<TableState, ReadonlyMap<ViewerRole, Verdicts>>;
   readonly filters: FilterVerdicts;
   readonly memberships: Memberships;
+  /** What waits behind the batch, oldest first. */
+  waiting(): Iterable<Entry>;
+  /** Its transaction changed policies behind it: those that hold for this row are not the view's. */
+  blind(entry: ChangeEntry): boolean;
+  /** Policies, or what they call or read, were changed before Postgres gave its verdicts, behind this batch. */
+  readonly rulesChanged: boolean;
   /** The last place at which a table changed, as far as the log has been read. */
   lastTouch(table: string): number;
   shape(change: ChangeEntry): Shape;
@@ -27,18 +33,19 @@ export interface DeliveryContext {
   readonly outbox: Outbox;
 }
 
-type Entry = ChangeEntry | TouchEntry;
-
 const VIEWER_ROLES: readonly ViewerRole[] = ["anon", "user"];
 
 /** Turns a batch into frames, in commit order. Yields between large portions. */
-export async function deliver(entries: readonly Entry[], context: DeliveryContext): Promise<void> {
+export async function deliver(
+  entries: readonly (ChangeEntry | TouchEntry)[],
+  context: DeliveryContext,
+): Promise<void> {
   const { tables, outbox, memberships } = context;
   let commit: Commit | null = null;
   for (const [at, entry] of entries.entries()) {
     if (entry.commit !== commit) {
       commit = entry.commit;
-      if (memberships.size > 0) moveMembers(entries, at, context);
+      if (memberships.size > 0 && memberships.movedBy !== commit) moveMembers(entries, at, context);
     }
     for (const state of tables.values()) {
       if (state.view?.dependsOn.includes(entry.table)) state.missed("by_sql", "dependency_changed");
@@ -57,15 +64,36 @@ export async function deliver(entries: readonly Entry[], context: DeliveryContex
   outbox.flush();
 }
 
+/** What of the transaction that begins at `from` has not been delivered, however far it reaches beyond the batch. */
+function* restOf(
+  entries: readonly (ChangeEntry | TouchEntry)[],
+  from: number,
+  waiting: Iterable<Entry>,
+): IterableIterator<ChangeEntry | TouchEntry> {
+  const { commit } = entries[from]!;
+  let at = from;
+  for (; at < entries.length && entries[at]!.commit === commit; at += 1) yield entries[at]!;
+  if (at < entries.length) return;
+  for (const entry of waiting) {
+    if (entry.kind === "task" || entry.kind === "notice") continue;
+    if (entry.commit !== commit) return;
+    yield entry;
+  }
+}
+
 /**
  * Takes over what the transaction that begins at `from` changes of memberships. Whom it concerns gets nothing of this
  * transaction: before it they saw by other memberships than after it. They load afresh.
  */
-function moveMembers(entries: readonly Entry[], from: number, context: DeliveryContext): void {
+function moveMembers(
+  entries: readonly (ChangeEntry | TouchEntry)[],
+  from: number,
+  context: DeliveryContext,
+): void {
   const { memberships, tables, shape } = context;
   const { commit } = entries[from]!;
-  for (let at = from; at < entries.length && entries[at]!.commit === commit; at += 1) {
-    const entry = entries[at]!;
+  memberships.movedBy = commit;
+  for (const entry of restOf(entries, from, context.waiting())) {
     if (!memberships.watches(entry.table)) continue;
     const moved = isChange(entry) && !incomplete(entry) ? memberships.apply(entry, shape(entry)) : null;
     if (moved === null) {
@@ -113,7 +141,7 @@ function deliverChange(entry: ChangeEntry, state: TableState, context: DeliveryC
     if (watchers.groups.size === 0) continue;
     const { rows } = state.view!.roles[role];
     // The policies that held at this place are not known any more.
-    if (entry.seq < state.blindBefore) state.missed("viewers", "policy_changed");
+    if (entry.seq < state.blindBefore || context.blind(entry)) state.missed("viewers", "policy_changed");
     else if (rows === "all") toAll(watchers);
     else if (rows !== "none") {
       deliverByIndex(watchers, images, state, to);
@@ -169,10 +197,19 @@ function deliverBySql(
     state.missed("by_sql", "dependency_changed");
     return;
   }
+  if (context.rulesChanged && (view.dependsOn.length > 0 || view.callsFunctions)) {
+    state.missed("by_sql", "policy_changed");
+    return;
+  }
   const verdicts = context.verdicts.get(state)?.get(role);
   const sights = (row: Row | null) => (row === null ? () => false : (verdicts?.on(row) ?? (() => null)));
   const [old, after] = [sights(entry.old), sights(entry.new)];
   for (const group of bySql) {
+    // It came to SQL after Postgres was asked.
+    if (verdicts?.knows(group) !== true) {
+      state.missedBy(group, "dependency_changed");
+      continue;
+    }
     const [seesOld, seesNew] = [old(group), after(group)];
     if (seesOld === null || seesNew === null) {
       for (const subscription of group.members)

@@ -126,4 +126,50 @@ describe("Hub", () => {
     silent.reset("stream_lost");
     await expect(lost).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
   });
+
+  it("has whoever comes later wait for what the log has shown and queries don't see yet", async () => {
+    const seen: string[] = [];
+    const snapshots = ["5:8:7", "8:8:"];
+    const hub = new Hub({
+      ...hubPorts(),
+      writeMark: async (content) => hub.accept(transaction(message("ambit.mark", content))),
+      snapshot: async () => {
+        const snapshot = snapshots.shift() ?? "8:8:";
+        seen.push(snapshot);
+        return snapshot;
+      },
+      load: async () => {
+        seen.push("load");
+        return new Map([["notes", open]]);
+      },
+    });
+    hub.accept(transaction(message("ambit.change", '{"app":"app_a","what":"rls"}')));
+    const channel = hub.channel("app_a");
+    const table = channel.hold("notes");
+    await channel.run(() => channel.view(table));
+    expect(seen).toEqual(["5:8:7", "8:8:", "load"]);
+  });
+
+  it("shows no row of a transaction whose later part changes policies", async () => {
+    const { hub, state } = stage();
+    const channel = hub.channel("app_a");
+    const got: string[] = [];
+    const table = channel.hold("notes");
+    await channel.run(async () => {
+      await channel.view(table);
+      const peer: Peer = {
+        viewer: { role: "anon", userId: null, claims: "", subject: "" },
+        pending: null,
+        send: (frames) => got.push(...received(...frames).map((frame) => frame.type)),
+      };
+      table.subscriptions.add(subscriptionOf(peer, "notes"));
+    });
+    const insert: StreamEvent = { kind: "insert", relation: relation("app_a", "notes"), new: ["1"] };
+    hub.accept({ ...transaction(insert), endLsn: 1n, final: false });
+    state.view = closed;
+    const notice = message("ambit.change", '{"app":"app_a","what":"rls"}');
+    hub.accept({ ...transaction(notice), part: 1, firstEvent: 1 });
+    await channel.run(() => {});
+    expect(got).toEqual(["resync", "resync"]);
+  });
 });

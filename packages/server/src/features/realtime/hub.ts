@@ -3,8 +3,10 @@ import type { StreamEvent, Transaction } from "../../engines/postgres/replicatio
 import { errors } from "../../kernel/errors.ts";
 import { Channel, type ChannelPorts } from "./channel.ts";
 import { BEHIND_ALL, type ResyncReason, seqOf } from "./frames.ts";
+import { limits } from "./limits.ts";
 import { MARK_PREFIX, NOTICE_PREFIX, type Notice, OWN_NOTICE, readNotice } from "./messages.ts";
 import type { Commit } from "./queue.ts";
+import { Settling } from "./settling.ts";
 
 export interface HubPorts extends Omit<ChannelPorts, "appId" | "load" | "mark"> {
   load(appId: string, tables: readonly string[]): ReturnType<ChannelPorts["load"]>;
@@ -21,6 +23,7 @@ export interface HubPorts extends Omit<ChannelPorts, "appId" | "load" | "mark"> 
 }
 
 type RowEvent = Exclude<StreamEvent, { kind: "message" | "truncate" }>;
+type MessageEvent = Extract<StreamEvent, { kind: "message" }>;
 
 interface Waiter {
   resolve(): void;
@@ -32,6 +35,9 @@ export class Hub {
   readonly #ports: HubPorts;
   readonly #channels = new Map<string, Channel>();
   readonly #marks = new Map<string, Waiter>();
+  /** Transactions that no channel took, and that queries may not see yet. */
+  readonly #unheard = new Settling();
+  #looking = false;
   #nextMark = 0;
   /** The transaction whose parts are coming, or came last. */
   #commit: Commit | null = null;
@@ -48,6 +54,7 @@ export class Hub {
     if (channel === undefined) {
       const load = (tables: readonly string[]) => this.#ports.load(appId, tables);
       channel = new Channel({ ...this.#ports, appId, load, mark: () => this.mark() });
+      channel.settling.addAll(this.#unheard);
       this.#channels.set(appId, channel);
     }
     return channel;
@@ -58,6 +65,7 @@ export class Hub {
     const channel = this.#channels.get(appId);
     if (!channel?.idle) return;
     channel.close();
+    this.#unheard.addAll(channel.settling);
     this.#channels.delete(appId);
   }
 
@@ -90,7 +98,7 @@ export class Hub {
     const { events, xid, commitLsn, endLsn, firstEvent, final } = transaction;
     const commit = this.#commitOf(transaction);
     for (const event of events) {
-      if (event.kind === "message") this.#acceptMessage(event.prefix, event.content, xid);
+      if (event.kind === "message") this.#acceptMessage(event, xid, firstEvent > 0 ? commit : null);
     }
     for (const [at, event] of events.entries()) {
       if (event.kind === "truncate") {
@@ -100,6 +108,7 @@ export class Hub {
         else this.#acceptChange(event, commit, firstEvent + at);
       }
     }
+    if (events.some((event) => this.#isUnheard(event))) this.#expect(xid);
     // A complete transaction is told as the last place before the next one could begin.
     this.#place = final
       ? { commitLsn: endLsn - 1n, index: BEHIND_ALL }
@@ -134,6 +143,26 @@ export class Hub {
     });
   }
 
+  /** Whoever comes later reads rows and policies of after this event, and must not read before it is visible. */
+  #isUnheard(event: StreamEvent): boolean {
+    if (event.kind === "truncate") return event.relations.some(({ schema }) => !this.#channels.has(schema));
+    if (event.kind !== "message") return !this.#channels.has(event.relation.schema);
+    const app = event.prefix === NOTICE_PREFIX ? readNotice(event.content)?.app : undefined;
+    return app !== undefined && !this.#channels.has(app);
+  }
+
+  #expect(xid: number): void {
+    this.#unheard.add(xid);
+    if (this.#looking || this.#unheard.count <= limits.unheardTransactions) return;
+    this.#looking = true;
+    const look = async () => void this.#unheard.settledBy(await this.#ports.snapshot());
+    look()
+      .catch(() => {})
+      .finally(() => {
+        this.#looking = false;
+      });
+  }
+
   /** One object for all parts of a transaction. */
   #commitOf({ commitLsn, commitTime, xid, final }: Transaction): Commit {
     if (this.#commit?.commitLsn !== commitLsn) this.#commit = { commitLsn, commitTime, xid, complete: final };
@@ -150,23 +179,23 @@ export class Hub {
     });
   }
 
-  #acceptMessage(prefix: string, content: Buffer, xid: number): void {
+  #acceptMessage({ prefix, content }: MessageEvent, xid: number, within: Commit | null): void {
     if (prefix === MARK_PREFIX) {
       const id = content.toString();
       this.#marks.get(id)?.resolve();
       this.#marks.delete(id);
     } else if (prefix === NOTICE_PREFIX) {
       const notice = readNotice(content);
-      if (notice !== null) this.#acceptNotice(notice, xid);
+      if (notice !== null) this.#acceptNotice(notice, xid, within);
     }
   }
 
-  #acceptNotice({ app, what, resync: tables = [] }: Notice, xid: number): void {
+  #acceptNotice({ app, what, resync: tables = [] }: Notice, xid: number, within: Commit | null): void {
     const channel = this.#channels.get(app);
     if (what === OWN_NOTICE) {
       channel?.configured(tables.length === 0 ? null : { tables, reason: "table_enabled" }, xid);
     } else {
-      channel?.notice(null, xid);
+      channel?.notice(null, xid, within);
       this.#ports.onNotice(app, xid);
     }
   }

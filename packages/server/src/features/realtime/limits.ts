@@ -67,10 +67,14 @@ export const limits = {
   judgeCallMs: 500,
   /** Time spent judging one batch of one table and role; what is undecided by then is not shown. */
   judgeBatchMs: 20_000,
+  /** SQLSTATEs of failing policies that are counted one by one. */
+  undecidedCodes: 100,
   /** Between two looks at whether a committed transaction is visible yet; doubles up to `retryMaxMs`. */
   settleMs: 1,
   /** Transactions of an app that may be waiting to be seen as visible. */
   unsettledTransactions: 10_000,
+  /** The same of apps that nobody listens to; then it is looked which of them are visible. */
+  unheardTransactions: 1_000,
   /** Pause before asking a database again that did not answer; doubles up to the second value. */
   retryMs: 50,
   retryMaxMs: 1_000,

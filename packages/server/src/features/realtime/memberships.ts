@@ -1,7 +1,7 @@
 import { readerOf } from "./images.ts";
 import { SetOutOfStep } from "./policies/member-set.ts";
 import type { CompiledRule, Member, MembershipSet, SetSource } from "./policies/types.ts";
-import { type ChangeEntry, type EntryQueue, isChange } from "./queue.ts";
+import { type ChangeEntry, type Commit, type EntryQueue, isChange } from "./queue.ts";
 import type { Shape } from "./record.ts";
 import { isVisible } from "./settling.ts";
 import type { TableState } from "./table-state.ts";
@@ -25,6 +25,8 @@ export class Memberships {
   readonly #sets = new Map<string, MembershipSet>();
   /** Tables whose rows are kept in the queue, as sets are made or about to be made from them. */
   readonly #tables = new Set<string>();
+  /** The last transaction all of whose changes the sets have taken, also those not delivered yet. */
+  movedBy: Commit | null = null;
 
   get size(): number {
     return this.#sets.size;
@@ -59,7 +61,8 @@ export class Memberships {
     const seen: ChangeEntry[] = [];
     for (const entry of queue.waiting()) {
       if (entry.kind === "task" || entry.kind === "notice" || entry.table !== set.source.table) continue;
-      if (!isVisible(entry.commit.xid, snapshot)) continue;
+      // The other sets are behind this one already.
+      if (entry.commit === this.movedBy || !isVisible(entry.commit.xid, snapshot)) continue;
       if (!isChange(entry) || (entry.kind !== "insert" && entry.old === null)) return false;
       seen.push(entry);
     }

@@ -1,4 +1,5 @@
 import type { Metrics } from "../../kernel/metrics.ts";
+import { limits } from "./limits.ts";
 
 /** Numbers of live changes for operators. Made once per server. */
 export function realtimeMetrics(metrics: Metrics) {
@@ -13,10 +14,12 @@ export function realtimeMetrics(metrics: Metrics) {
       "Changes of subscribed tables read from the log.",
     ),
     frames: metrics.counter("ambit_realtime_frames_total", "Frames sent to clients, heartbeats left out."),
-    undecided: metrics.counter(
-      "ambit_realtime_undecided_total",
-      "How often visibility could not be decided for a caller, by SQLSTATE; nothing is shown then.",
-      ["sqlstate"],
+    undecided: bounded(
+      metrics.counter(
+        "ambit_realtime_undecided_total",
+        "How often visibility could not be decided for a caller, by SQLSTATE (`other` beyond the first hundred); nothing is shown then.",
+        ["sqlstate"],
+      ),
     ),
     resyncs: metrics.counter(
       "ambit_realtime_resyncs_total",
@@ -59,6 +62,17 @@ export function realtimeMetrics(metrics: Metrics) {
       "How often the window began anew and every client had to load afresh.",
     ),
     streaming: metrics.gauge("ambit_realtime_streaming", "1 while the log is being read."),
+  };
+}
+
+/** Policies may raise any code they like: only so many are counted one by one. */
+function bounded(counter: { inc(labels: { sqlstate: string }): void }): typeof counter {
+  const known = new Set<string>();
+  return {
+    inc({ sqlstate }) {
+      if (known.size < limits.undecidedCodes) known.add(sqlstate);
+      counter.inc({ sqlstate: known.has(sqlstate) ? sqlstate : "other" });
+    },
   };
 }
 

@@ -40,10 +40,12 @@ export class Projections {
   #chosen(readable: Mask, columns: readonly string[]): Mask {
     const ofMask = this.#masks.get(readable ?? all) ?? new Map<string, Mask>();
     this.#masks.set(readable ?? all, ofMask);
-    const key = JSON.stringify([...columns].sort());
+    // Those of the key come along, whichever they were when the columns were named.
+    const wanted = [...new Set([...columns, ...this.#view.key])].sort();
+    const key = JSON.stringify(wanted);
     let mask = ofMask.get(key);
     if (mask === undefined) {
-      mask = new Set(columns.filter((column) => readable === null || readable.has(column)));
+      mask = new Set(wanted.filter((column) => readable === null || readable.has(column)));
       ofMask.set(key, mask);
     }
     return mask;

@@ -150,6 +150,13 @@ async function sightsOf(
   for (const entry of own) verdicts.add(entry);
   const { judge, appId } = channel.ports;
   await channel.persist(() => verdicts.decide(judge, appId, viewer.role as "anon" | "user", [group]));
+  const { dependsOn, callsFunctions } = state.view!;
+  if (dependsOn.length > 0 || callsFunctions) {
+    // What those policies read or call may have changed before the verdict, behind the places missed: the log tells.
+    await channel.persist(() => channel.ports.mark());
+    if (channel.noticeWaits) return "policy_changed";
+    if (channel.touchWaits(dependsOn)) return "dependency_changed";
+  }
   const sights: Sight[] = [];
   for (const entry of own) {
     const seesOld = entry.old === null ? false : verdicts.on(entry.old)(group);

@@ -14,6 +14,8 @@ export interface SamplingPorts {
   lastTouch(table: string): number;
   /** The place up to which changes have been delivered. */
   position(): number;
+  /** A table, grant or policy was changed at a place that was not delivered yet. */
+  noticeWaits(): boolean;
   /** Resolves when queries see everything the log has shown. */
   settle(): Promise<void>;
   /** The compiled policies of this table and role are wrong. */
@@ -101,7 +103,8 @@ export class Sampling {
     const identities = groups.map((group) => group.identity);
     const answers = await judge.judge({ appId, role, rule, identities, rows });
     if (reads.length > 0) await mark();
-    if (touches() !== before) return;
+    // What Postgres says by then may be by other policies of those tables.
+    if (touches() !== before || this.#ports.noticeWaits()) return;
     metrics.samples.inc();
     const at = answers.findIndex((answer, index) => answer !== null && answer !== verdicts[index]);
     if (at < 0 || compiled === null || watchers.rule !== compiled) return;

@@ -17,6 +17,11 @@ export class Settling {
     if (xid !== 0) this.#xids.add(xid);
   }
 
+  /** Waits for those of another too. */
+  addAll(other: Settling): void {
+    for (const xid of other.#xids) this.#xids.add(xid);
+  }
+
   /** Waits until queries see all of them; `snapshot` gives the text of `pg_current_snapshot()`. */
   async settle(snapshot: () => Promise<string>, signal: { readonly closed: boolean }): Promise<void> {
     for (let pauseMs: number = limits.settleMs; this.#xids.size > 0 && !signal.closed; ) {

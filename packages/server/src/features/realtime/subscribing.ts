@@ -3,7 +3,7 @@ import type { LogWindow } from "../../engines/postgres/replication/window-types.
 import type { Gate } from "../../kernel/gate.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Metrics } from "../../kernel/metrics.ts";
-import { readableBy, readFilter } from "./asked-filters.ts";
+import { nothingOf, readableBy, readFilter } from "./asked-filters.ts";
 import type { Channel } from "./channel.ts";
 import type { SubscribeFrame } from "./client-frames.ts";
 import { columnList } from "./filters/columns.ts";
@@ -11,11 +11,11 @@ import type { RowFilter } from "./filters/types.ts";
 import { errorFrame, type Frame, frame, notEnabledFrame, type ResyncReason, resyncFrame } from "./frames.ts";
 import { HoldBack } from "./holding.ts";
 import type { Hub } from "./hub.ts";
-import { initialFrames, readInitial, TooManyRows } from "./initial.ts";
+import { type InitialRows, initialFrames, readInitial, TooManyRows } from "./initial.ts";
 import { limits } from "./limits.ts";
 import type { RealtimeMetrics } from "./metrics.ts";
 import { type Missed, type Returning, replay } from "./replay.ts";
-import { type Peer, type Subscription, subscriptionOf } from "./subscriptions.ts";
+import { type Peer, type Subscription, subscriptionOf, type Viewer } from "./subscriptions.ts";
 import type { TableState } from "./table-state.ts";
 import type { TableView } from "./table-view.ts";
 
@@ -147,9 +147,13 @@ export class Subscribing {
     this.#ports.metrics.subscriptions.inc();
     const { since, initial = false } = message;
     const missed = since === undefined ? null : { since, until };
+    const unloaded = id === null && before !== undefined && before.subscription.gate !== null;
     const reason =
       missed === null
-        ? null
+        ? // The rows that were on their way under the filters of before don't come any more.
+          unloaded
+          ? "filters_changed"
+          : null
         : id === null && before !== undefined
           ? // Under other filters than before, nobody knows what was sent already.
             "filters_changed"
@@ -199,8 +203,9 @@ export class Subscribing {
     const table = readableBy(view, this.#peer.viewer);
     let filters: readonly RowFilter[] | null = null;
     let asked: readonly unknown[] | null = null;
-    if (filter !== undefined && filter !== null && view.exists) {
-      const read = readFilter(filter, table, this.#ports.limitsHit);
+    if (filter !== undefined && filter !== null) {
+      // The filter of a table that is not there yet is read when it is.
+      const read = view.exists ? readFilter(filter, table, this.#ports.limitsHit) : nothingOf(filter);
       if (typeof read === "string") return read;
       filters = [read];
       asked = [filter];
@@ -212,7 +217,8 @@ export class Subscribing {
       this.#ports.limitsHit.inc({ limit: "realtime_filters" });
       return `A table takes ${limits.filtersPerTable} filters per connection.`;
     }
-    if (columns === undefined || !view.exists) return { filters, asked, columns: null };
+    if (columns === undefined) return { filters, asked, columns: null };
+    if (!view.exists) return { filters, asked, columns };
     const list = columnList(columns, table);
     return "problem" in list ? list.problem : { filters, asked, columns: list.names };
   }
@@ -234,29 +240,26 @@ export class Subscribing {
     { channel, gate, seq }: { channel: Channel; gate: HoldBack; seq: string },
   ): Promise<void> {
     const { state, subscription } = kept;
-    const { table, id, filters } = subscription;
-    const { database, hub, log } = this.#ports;
+    const { table, id } = subscription;
+    const { log } = this.#ports;
     const appId = this.#appId;
-    const { viewer } = this.#peer;
     try {
-      const view = state.view!;
-      const { mask } = state.projections.of(subscription);
-      const condition =
-        filters === null ? null : filters.map((filter) => `(${filter.condition})`).join(" or ");
-      const request = { appId, viewer, view, mask, condition };
-      const { snapshot, rows } = await this.#ports.initialReads.run(appId, () =>
-        readInitial(database, request, (relation) => channel.ports.shapes.shape(relation)),
-      );
-      // Behind this mark there is nothing that the rows contain.
-      await channel.persist(() => hub.mark());
-      await channel.run(() => {
-        if (this.#kept.get(key) !== kept) return;
-        subscription.gate = null;
-        const held = gate.open(snapshot);
-        const frames = initialFrames({ table, id, seq: held.seq ?? seq }, rows).concat(held.frames);
-        if (gate.overflown) frames.push(resyncFrame(table, "too_slow", id));
-        this.#peer.send(frames);
-      });
+      for (let done = false; !done; ) {
+        const { viewer } = this.#peer;
+        const view = state.view!;
+        const { snapshot, rows } = await this.#read({ channel, viewer, view, kept });
+        done = await channel.run(() => {
+          if (this.#kept.get(key) !== kept) return true;
+          // Somebody else looks now, or rows have another form: what was read is not to be shown.
+          if (this.#peer.viewer !== viewer || state.view!.form !== view.form) return false;
+          subscription.gate = null;
+          const held = gate.open(snapshot);
+          const frames = initialFrames({ table, id, seq: held.seq ?? seq }, rows).concat(held.frames);
+          if (gate.overflown) frames.push(resyncFrame(table, "too_slow", id));
+          this.#peer.send(frames);
+          return true;
+        });
+      }
     } catch (error) {
       if (this.#kept.get(key) !== kept) return;
       this.#end(key);
@@ -268,6 +271,31 @@ export class Subscribing {
           : `Subscribing to ${table} failed: its rows could not be read. Try again.`,
       );
     }
+  }
+
+  /** The current rows; when they are given, everything they contain has come through the log. */
+  async #read({
+    channel,
+    viewer,
+    view,
+    kept: { state, subscription },
+  }: {
+    channel: Channel;
+    viewer: Viewer;
+    view: TableView;
+    kept: Kept;
+  }): Promise<InitialRows> {
+    const { filters } = subscription;
+    const { mask } = state.projections.of(subscription);
+    const condition = filters === null ? null : filters.map((filter) => `(${filter.condition})`).join(" or ");
+    const request = { appId: this.#appId, viewer, view, mask, condition };
+    // What was held back for another viewer has to be among the rows.
+    await channel.settle();
+    const read = await this.#ports.initialReads.run(this.#appId, () =>
+      readInitial(this.#ports.database, request, (relation) => channel.ports.shapes.shape(relation)),
+    );
+    await channel.persist(() => this.#ports.hub.mark());
+    return read;
   }
 
   #end(key: string): void {

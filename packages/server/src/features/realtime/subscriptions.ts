@@ -130,6 +130,11 @@ export class TableSubscriptions {
     return this.#sqlFilters.size === 0 ? [] : [...this.#sqlFilters.values()].map(({ filter }) => filter);
   }
 
+  /** Somebody's view is limited. */
+  get limited(): boolean {
+    return this.roles.anon.groups.size > 0 || this.roles.user.groups.size > 0;
+  }
+
   /** Somebody's visibility is asked of Postgres. */
   get judgedBySql(): boolean {
     return this.roles.anon.bySql.size > 0 || this.roles.user.bySql.size > 0;

@@ -37,6 +37,8 @@ export interface TableView {
   readonly dependsOn: readonly string[];
   /** The log does not carry all of those yet. */
   readonly unwatched: boolean;
+  /** Its policies call functions that may be replaced by others of the same name. */
+  readonly callsFunctions: boolean;
 }
 
 /** A column as the catalogue describes it. */
@@ -89,6 +91,7 @@ export const noTable = (table: string): TableView => {
     roles,
     dependsOn: [],
     unwatched: false,
+    callsFunctions: false,
   };
 };
 
@@ -108,8 +111,13 @@ export function viewOf(catalog: CatalogTable): TableView {
     roles: { anon: roleView(catalog, "anon"), user: roleView(catalog, "user") },
     dependsOn: catalog.dependsOn.map((dependency) => dependency.name),
     unwatched: catalog.dependsOn.some((dependency) => !dependency.watched),
+    callsFunctions: catalog.policies.some(({ expression }) => callsFunctions(expression)),
   };
 }
+
+/** Names of Postgres' own functions stand without a schema; ours are not replaced while policies use them. */
+const callsFunctions = (expression: string): boolean =>
+  /\.("[^"]+"|[\w$]+)\(|operator\(/i.test(expression.replaceAll(/\bambit_helpers\.\w+\(/g, "("));
 
 function roleView(catalog: CatalogTable, role: ViewerRole): RoleView {
   const readable = catalog.columns.filter((column) => column[role]);

@@ -34,10 +34,16 @@ export class Verdicts {
   }
 
   async decide(judge: Judge, appId: string, role: ViewerRole, groups: readonly Group[]): Promise<void> {
+    for (const group of groups) this.#verdictOf.set(group, null);
     if (this.#rows.length === 0) return;
     const identities = groups.map((group) => group.identity);
     const verdicts = await judge.judge({ appId, role, rule: this.rule, identities, rows: this.#rows });
     for (const [at, group] of groups.entries()) this.#verdictOf.set(group, verdicts[at] ?? null);
+  }
+
+  /** Postgres was asked about this caller. */
+  knows(group: Group): boolean {
+    return this.#verdictOf.has(group);
   }
 
   /** The verdict over a row, by caller. */

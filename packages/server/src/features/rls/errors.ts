@@ -48,6 +48,11 @@ export const rlsErrors = defineErrors({
     remediation:
       "Give using_expression (which rows are seen), with_check_expression (which may be written), or both.",
   },
+  RLS_TABLE_BUSY: {
+    status: 409,
+    message: "Other transactions that use the table or those its policies read are in the way.",
+    remediation: "Try again once they have ended; nothing was changed.",
+  },
   QUOTA_POLICY_LIMIT: {
     status: 400,
     message: "The table has as many policies as it may have.",

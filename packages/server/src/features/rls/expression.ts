@@ -1,6 +1,7 @@
 import { checkExpression, type Problem } from "../../engines/postgres/sql-guard/index.ts";
 import type { AmbitError } from "../../kernel/errors.ts";
 import { rlsErrors } from "./errors.ts";
+import { isInTheWay } from "./retry.ts";
 
 /** Problems that say the text is no expression, rather than one that could do harm. */
 const NO_EXPRESSION = new Set<Problem["code"]>([
@@ -44,8 +45,9 @@ export interface SqlRefusal {
   readonly position?: string;
 }
 
-/** A refusal by Postgres; null for any other error, such as a lost connection. */
+/** A refusal of what was asked; null for any other error, such as a lost connection or a deadlock with others. */
 export function sqlRefusal(error: unknown): SqlRefusal | null {
+  if (isInTheWay(error)) return null;
   const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown };
   return error instanceof Error && typeof code === "string" && code.length === 5 && severity !== undefined
     ? (error as unknown as SqlRefusal)

@@ -69,7 +69,7 @@ export const EXPRESSION_ERRORS = [
   "VALIDATION_COLUMN_NOT_FOUND",
   "QUOTA_POLICY_LIMIT",
 ];
-export const TABLE_ERRORS = ["VALIDATION_TABLE_NOT_FOUND", "VALIDATION_RESERVED_TABLE"];
+export const TABLE_ERRORS = ["VALIDATION_TABLE_NOT_FOUND", "VALIDATION_RESERVED_TABLE", "RLS_TABLE_BUSY"];
 
 export const audited = (action: AuditShape<unknown>["action"]): AuditShape<{ table_name: string }> => ({
   category: "admin",

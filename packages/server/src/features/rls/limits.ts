@@ -6,4 +6,6 @@ export const limits = {
   policiesPerTable: 50,
   /** Tables in one call of secure. */
   securedTables: 50,
+  /** Times a change is tried that another transaction had to be put before. */
+  attempts: 4,
 } as const;

@@ -301,3 +301,28 @@ describe("policies", () => {
     expect(await app.names()).toEqual(["notes_service_bypass", "p0", "p1", "p2"]);
   });
 });
+
+describe("others who use the same tables", () => {
+  test("are waited for: a policy that met one of them in a deadlock is tried again", async () => {
+    const app = await newApp();
+    await app.apply({ tables: { members: { columns: { team: { type: "text", primaryKey: true } } } } });
+    const { promise: held, resolve: hold } = Promise.withResolvers<void>();
+    const { promise: waited, resolve: wait } = Promise.withResolvers<void>();
+    const other = server.platform.database.ownerTransaction(app.id, async (tx) => {
+      await tx.query("lock table members in access exclusive mode");
+      hold();
+      await waited;
+      await tx.query("select from notes");
+    });
+    await held;
+    const made = rls.createPolicy(app.id, {
+      ...{ table: "notes", name: "teams", command: "SELECT", role: "user", restrictive: false },
+      ...{ using: "team in (select m.team from members m)", check: null, userColumn: undefined },
+    });
+    // It has `notes` and waits for `members` by then; it looks for deadlocks only after a second.
+    setTimeout(wait, 400);
+    await other;
+    expect(await made).toEqual([expect.stringContaining("is on now")]);
+    expect(await app.names()).toContain("teams");
+  });
+});

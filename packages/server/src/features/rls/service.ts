@@ -22,6 +22,7 @@ import {
   refuseUnusable,
   rolesOf,
 } from "./policy.ts";
+import { pastOthers } from "./retry.ts";
 import { type PolicyRow, type SecuredTable, selectPolicies, selectTable } from "./store.ts";
 import { asRefusal, tryPolicy } from "./trial.ts";
 
@@ -75,7 +76,10 @@ export function createRlsService({ database }: Platform, schema: SchemaService):
     appId: string,
     name: string,
     work: (tx: Queryable, table: SecuredTable) => Promise<T>,
-  ) => schema.change(appId, "policy", async (tx) => work(tx, await requireTable(tx, appId, name)));
+  ) =>
+    pastOthers(() =>
+      schema.change(appId, "policy", async (tx) => work(tx, await requireTable(tx, appId, name))),
+    );
   const after = async (tx: Queryable, appId: string, table: string) =>
     policyWarnings(table, (await requireTable(tx, appId, table)).policies);
   return {

@@ -124,14 +124,12 @@ describe("SqlFilterJudge", () => {
       ["0", null, null, null, null],
       ["9", null, null, null, null],
     ];
-    const started = performance.now();
     const verdicts = await world.judge.judge(world.appId, view(), [quick[0]!, slow, quick[1]!], rows);
     expect(verdicts).toEqual([
       [true, false],
       [true, null],
       [false, true],
     ]);
-    expect(performance.now() - started).toBeLessThan(10_000);
     expect(world.problems).toEqual(["57014"]);
   });
 
