@@ -114,7 +114,8 @@ describe("configure, get and disable", () => {
     expect(first._meta.next_actions[0]).toMatchObject({ tool: "manage_rls", recommended: true });
     const shown = await run("realtime.get");
     expect(await run("realtime.configure", { tables: ["notes", "teams"] })).toEqual(first);
-    expect(await run("realtime.get")).toEqual(shown);
+    // How far the log has come is another matter each time.
+    expect(await run("realtime.get")).toEqual({ ...shown, log: expect.any(Object) });
     expect(shown).toMatchObject({
       app_id: app.id,
       active_connection: true,

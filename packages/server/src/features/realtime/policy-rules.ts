@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Database } from "../../engines/postgres/database.ts";
 import type { Log } from "../../kernel/log.ts";
 import type { Judge } from "./judge.ts";
@@ -48,7 +49,11 @@ export class PolicyRules implements RuleSource {
     }
     // Sets are made from tables that the log carries.
     if (rule.sources.length > 0 && view.unwatched) return null;
-    const usable = await this.#isEqual(appId, view, role, rule);
+    const origin = [...sources.values()].sort((a, b) => (a.table < b.table ? -1 : 1));
+    const digest = createHash("sha256")
+      .update(JSON.stringify([origin, [...functions].sort()]))
+      .digest("base64");
+    const usable = await this.#isEqual(appId, { view, role, rule, digest });
     return usable ? rule : null;
   }
 
@@ -67,9 +72,23 @@ export class PolicyRules implements RuleSource {
     this.#distrusted.add(rule.key);
   }
 
-  async #isEqual(appId: string, view: TableView, role: ViewerRole, rule: CompiledRule): Promise<boolean> {
+  /** `digest` stands for all that the rule was compiled from: tables, columns and their types, policies, functions. */
+  async #isEqual(
+    appId: string,
+    {
+      view,
+      role,
+      rule,
+      digest,
+    }: {
+      readonly view: TableView;
+      readonly role: ViewerRole;
+      readonly rule: CompiledRule;
+      readonly digest: string;
+    },
+  ): Promise<boolean> {
     if (this.#distrusted.has(rule.key)) return false;
-    const key = `${appId} ${role} ${view.form} ${rule.key}`;
+    const key = `${appId} ${role} ${view.form} ${digest} ${rule.key}`;
     const known = this.#checked.get(key);
     if (known !== undefined) return known;
     const checked = this.#check(appId, view, role, rule);
