@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, inject, it } from "vitest";
 import { apiAs, signUp } from "../support/api.ts";
 import { notesApp } from "../support/app.ts";
@@ -35,9 +36,13 @@ async function start(count: number): Promise<void> {
   nodes.database.options.application_name = "suite";
 }
 
-describe("stopping on a PostgreSQL that goes on", { timeout: 90_000 }, () => {
+describe("stopping on a PostgreSQL that goes on", { timeout: 150_000 }, () => {
   it("leaves no connection and no slot of its own, whatever its clients were doing", async () => {
     await start(2);
+    const asked = async () => (await apiAs(nodes.server.apiUrl, null)("GET", "/health/ready")).body;
+    // The log is not read while nobody listens; that is no reason to be sent no clients.
+    for (let second = 0; second < 40; second++, await sleep(1_000))
+      expect(await asked()).toMatchObject({ status: "ready", checks: { realtime: "ok" } });
     const appId = await notesApp(nodes.owner);
     const ada = await signUp(nodes.server.apiUrl, appId, "ada");
     const servers = [nodes.server, ...nodes.others];

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { limits as realtimeLimits } from "../../../packages/server/src/features/realtime/limits.ts";
 import type { Child } from "../../harness/child.ts";
 import { median } from "../../harness/statistics.ts";
 import type { Stand } from "./stand.ts";
@@ -37,7 +38,7 @@ export async function compareWriters(captured: Side, plain: Side, swarm: Swarm |
     clients: [{ token, group: 0 }],
   });
   // Nodes stop reading a while after the last listener went.
-  await pause(swarm === null ? 3_000 : 500);
+  await pause(swarm === null ? realtimeLimits.graceMs + 5_000 : 500);
   const run = async ({ writer }: Side, forMs: number) => writer.call("transact", { forMs });
   await run(captured, WARM_UP_MS);
   await run(plain, WARM_UP_MS);

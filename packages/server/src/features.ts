@@ -198,7 +198,7 @@ export function composeFeatures(platform: Platform): Composition {
       await links.service.readerOf(principal);
     },
     checks: {
-      realtime: async () => (realtime.service.streaming ? null : "the change stream is not connected"),
+      realtime: async () => (realtime.service.readable ? null : "the change stream is not connected"),
     },
     settled: () => realtime.service.ready(),
     registerDoors(fastify, pipeline) {

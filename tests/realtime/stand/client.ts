@@ -105,7 +105,7 @@ export class Client {
 
   async #subscribe(watch: Watch): Promise<void> {
     const { id, wish, initial, position } = watch;
-    const since = position !== "" && id !== null;
+    const since = position !== "" && id !== null && !watch.awaitsRows;
     watch.ask(since);
     const fields = {
       ...{ type: "subscribe", table: wish.table },

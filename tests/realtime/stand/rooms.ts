@@ -40,10 +40,10 @@ export async function answered(client: RealtimeClient): Promise<void> {
 }
 
 export const join = (client: RealtimeClient, channel: string, self?: boolean): Promise<Frame> =>
-  answer(
+  ask(
     client,
     { type: "broadcast_join", channel, ...(self === undefined ? {} : { self }) },
-    "broadcast_joined",
+    (got) => (got.type === "broadcast_joined" || got.type === "error") && got.channel === channel,
   );
 
 let messages = 0;

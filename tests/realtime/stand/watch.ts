@@ -51,6 +51,8 @@ export class Watch {
   #return: "none" | "asked" | "answered" = "none";
   /** The first half of that `since`. */
   #since = "";
+  /** Its `initial` rows are still to come: to go on from a `seq` would be to go on without them. */
+  awaitsRows = false;
   /** It stood, and the server said that it goes on from `since`. */
   resumed = 0;
   #standing = false;
@@ -125,6 +127,7 @@ export class Watch {
     else {
       // Until `initial` says where it stands, nothing is due.
       this.#generation += 1;
+      this.awaitsRows = true;
       this.excusedTo = NOT_YET;
       this.#view = null;
       this.#rows = [];
@@ -135,6 +138,7 @@ export class Watch {
   onInitial(frame: Frame): void {
     this.#rows.push(...frame.rows);
     if (frame.done !== true) return;
+    this.awaitsRows = false;
     this.#moveTo(frame.seq, "initial");
     const initial: Initial = { from: frame.seq.slice(0, 16), to: NOT_YET, over: false, rows: this.#rows };
     this.initials.push(initial);
@@ -174,6 +178,7 @@ export class Watch {
 
   /** Fetches the rows, and lays over them what comes from here on. */
   begin(): void {
+    this.awaitsRows = false;
     for (const initial of this.initials) initial.over = true;
     const generation = ++this.#generation;
     this.#view = null;

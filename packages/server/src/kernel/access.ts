@@ -33,6 +33,10 @@ export const rolesWith = (right: Right): Role[] => ROLES.filter((role) => RIGHTS
 /** Rights a key with the scope `read` keeps. */
 const READ_RIGHTS: ReadonlySet<Right> = new Set(["view"]);
 
+/** Whether a key may only look, at any app it reaches: by its scopes, or by what its role may do. */
+export const onlyReads = ({ role, scopes }: KeyPrincipal): boolean =>
+  scopes.includes("read") || !RIGHTS_OF[role].has("develop");
+
 /** The question the access check answers. */
 export interface AccessQuestion {
   readonly principal: Principal;

@@ -4,7 +4,7 @@ import type { Explainer } from "./explain.ts";
 import { explainFrameFor } from "./explain-frame.ts";
 import { errorFrame, type Frame, frame, resyncFrame } from "./frames.ts";
 import { limits } from "./limits.ts";
-import type { RoomClient, Rooms } from "./rooms/index.ts";
+import { READ_ONLY_TEXT, type RoomClient, type Rooms } from "./rooms/index.ts";
 import { Subscribing, type SubscribingPorts } from "./subscribing.ts";
 import type { Peer, Viewer } from "./subscriptions.ts";
 
@@ -123,6 +123,7 @@ export class Connection implements Peer, RoomClient {
 
   async #event(name: string, payload: unknown, id: string | undefined): Promise<void> {
     const { appId } = this;
+    if (this.viewer.readOnly) return this.send([errorFrame(READ_ONLY_TEXT)]);
     const answer = await this.#ports.onEvent({ appId, viewer: this.viewer, name, payload });
     if (answer === null) return this.send([errorFrame(`No handler for event: ${name}`)]);
     this.send([

@@ -65,7 +65,7 @@ export const explainOperation = (
       hidden_columns: z.array(z.string()).describe("Columns this role may not read, whatever the row"),
       incomplete: z.literal(true).optional().describe("Not every policy was asked"),
     }),
-    right: "develop",
+    right: "view",
     risk: "read",
     idempotent: true,
     errors: ["VALIDATION_TABLE_NOT_FOUND"],

@@ -347,7 +347,7 @@ it("is an operation for whoever develops the app", async () => {
   const output = operation.output.parse(await operation.run({ app } as never, input));
   expect(output).toMatchObject({ visible: false, realtime: { enabled: false }, as: { user_id: "bob" } });
   expect(operation).toMatchObject({
-    right: "develop",
+    right: "view",
     risk: "read",
     mcp: { tool: "manage_realtime", action: "explain" },
   });

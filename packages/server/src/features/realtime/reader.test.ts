@@ -35,6 +35,7 @@ function newReader(options: ConstructorParameters<typeof TestReader>[1] = {}): T
 
 async function started(options: ConstructorParameters<typeof TestReader>[1] = {}): Promise<TestReader> {
   const node = newReader(options);
+  expect(node.reader.readable).toBe(false);
   node.reader.start();
   await node.reader.ready();
   return node;
@@ -109,6 +110,7 @@ describe("Reader", () => {
     const from = await logEnd();
     for (let round = 0; round < 20; round++) {
       await until(() => reader.asleep, "sleep");
+      expect(reader.readable).toBe(true);
       expect(await slots(`slot_name like 'ambit_read_${node.nodeId}%'`)).toEqual([]);
       await insert(table, round * 10);
       const release = reader.hold();
@@ -185,6 +187,7 @@ describe("Reader", () => {
         [round % 2 === 0 ? "ambit%" : "ambit change%"],
       );
       await until(() => node.gaps > gaps, `gap ${round}`);
+      await until(() => node.reader.readable, "reading again");
       await Promise.race([
         node.reader.ready(),
         sleep(15_000).then(() => Promise.reject(new Error("not ready"))),

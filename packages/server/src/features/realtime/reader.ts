@@ -121,6 +121,11 @@ export class Reader {
     return this.#reading.streaming;
   }
 
+  /** The log is being read, or would be if somebody needed it: the last attempt went well. */
+  get readable(): boolean {
+    return this.#reading.readable;
+  }
+
   /** Nobody needs the log to be read, and it is not. */
   get asleep(): boolean {
     return !this.#reading.isOpen;

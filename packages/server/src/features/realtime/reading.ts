@@ -43,6 +43,7 @@ export class Reading {
   #progress: Progress | null = null;
   /** The epoch in which the stream began, or began again. */
   #epoch: string | null = null;
+  #readable = false;
   /** What committed before is for the window alone. */
   #liveFrom: bigint | null = null;
 
@@ -56,6 +57,11 @@ export class Reading {
 
   get streaming(): boolean {
     return this.#stream?.state === "streaming";
+  }
+
+  /** The log was read when that was tried last; nothing is wrong while it is not being read. */
+  get readable(): boolean {
+    return this.#readable;
   }
 
   /** The epoch to be given up when the log can't be read from here. */
@@ -153,12 +159,14 @@ export class Reading {
       return;
     }
     if (state === "streaming") {
+      this.#readable = true;
       this.#live = slot!.name;
       this.#liveFrom ??= end!;
       if (ring.from === null) ring.reset(slot!.confirmedFlushLsn ?? end!);
       void session.givePlaceUp().catch(() => {}); // it goes with the session then
     } else if (state !== "connecting") {
       this.#live = null;
+      if (state !== "stopped") this.#readable = false;
     }
     this.note(); // a stream that begins anew may begin behind a place that somebody waits for
     onStreaming(state === "streaming");

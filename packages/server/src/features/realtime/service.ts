@@ -38,6 +38,8 @@ export interface RealtimeService {
   readonly explainer: Explainer;
   /** The log is being read at this moment. */
   readonly streaming: boolean;
+  /** The log is being read, or would be if somebody needed it. */
+  readonly readable: boolean;
   /** Resolves once every change committed from then on will be read. */
   ready(): Promise<void>;
   /**
@@ -136,6 +138,9 @@ export function createRealtimeService(
     },
     get streaming() {
       return reader.streaming;
+    },
+    get readable() {
+      return reader.readable;
     },
     ready,
     explainer,

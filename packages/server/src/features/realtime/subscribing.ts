@@ -8,7 +8,7 @@ import type { Channel } from "./channel.ts";
 import type { SubscribeFrame } from "./client-frames.ts";
 import { columnList } from "./filters/columns.ts";
 import type { RowFilter } from "./filters/types.ts";
-import { errorFrame, type Frame, frame, notEnabledFrame, type ResyncReason, resyncFrame } from "./frames.ts";
+import { type Frame, frame, notEnabledFrame, type ResyncReason, resyncFrame } from "./frames.ts";
 import { HoldBack } from "./holding.ts";
 import type { Hub } from "./hub.ts";
 import { type InitialRows, initialFrames, readInitial, TooManyRows } from "./initial.ts";
@@ -72,11 +72,13 @@ export class Subscribing {
     if (!this.#kept.has(keyOf(message)) && this.#kept.size >= limits.subscriptionsPerConnection) {
       this.#ports.limitsHit.inc({ limit: "realtime_subscriptions" });
       return this.#refuse(
+        message,
         `A connection may have ${limits.subscriptionsPerConnection} subscriptions: unsubscribe from one first.`,
       );
     }
     if (!(await this.#isReady())) {
       return this.#refuse(
+        message,
         `Subscribing to ${table} failed: changes can't be read at the moment. Subscribe again in a few seconds.`,
       );
     }
@@ -131,9 +133,9 @@ export class Subscribing {
     const key = keyOf(message);
     const before = this.#kept.get(key);
     const wanted = this.#understand(message, view, before?.subscription);
-    if (typeof wanted === "string") return this.#refuse(wanted);
+    if (typeof wanted === "string") return this.#refuse(message, wanted);
     const refused = await this.#refused(channel, view, wanted.filters ?? []);
-    if (refused !== null) return this.#refuse(refused);
+    if (refused !== null) return this.#refuse(message, refused);
     // What the client reads from now on has to hold all that came before its subscription.
     await channel.settle();
     if (!this.#open) return;
@@ -266,6 +268,7 @@ export class Subscribing {
       if (!(error instanceof TooManyRows))
         log.warn({ err: error, app: appId }, "realtime: initial rows failed");
       this.#refuse(
+        { table, ...(id === null ? {} : { id }) },
         error instanceof TooManyRows
           ? `Subscribing to ${table} failed: initial gives at most ${limits.initialRows} rows and ${limits.initialBytes} bytes. Narrow the filter, or subscribe first and load pages through the data API.`
           : `Subscribing to ${table} failed: its rows could not be read. Try again.`,
@@ -310,8 +313,13 @@ export class Subscribing {
     hub.dropIfIdle(appId);
   }
 
-  #refuse(message: string): void {
-    this.#peer.send([errorFrame(message)]);
+  /** Says what is wrong with a subscription, and with which. */
+  #refuse(
+    { table, id }: { readonly table: string; readonly id?: string | undefined },
+    problem: string,
+  ): void {
+    const about = id === undefined ? { table } : { table, id };
+    this.#peer.send([frame({ type: "error", message: problem, ...about })]);
   }
 
   async #isReady(): Promise<boolean> {

@@ -10,6 +10,8 @@ export interface Viewer extends Identity {
   /** `service` sees everything. */
   readonly role: "anon" | "user" | "service";
   readonly userId: string | null;
+  /** A key that may only read: it hears and sees, and neither sends, shows itself nor runs functions. */
+  readonly readOnly?: true;
 }
 
 /** A connection, as those who send to it see it. */

@@ -104,4 +104,31 @@ describe("admission", () => {
     setRules([]);
     expect(await may("open")).toBe("yes");
   });
+
+  it("knows without asking what a steady rule once allowed, until rules change or were read too long ago", async () => {
+    const { admission, asked, settled, pass, setRules, may } = world();
+    const known = (name = "r:1") =>
+      admission.isKnown("app", user("ada"), name, ["receive"], limits.recheckMs);
+    setRules([rule("one", true)]);
+    expect(known("open")).toBe(false);
+    const verdict = may();
+    await settled();
+    expect([known(), known("open"), known("private:x")]).toEqual([false, true, false]);
+    asked[0]?.answer("yes");
+    await verdict;
+    expect([known(), known("r:2")]).toEqual([true, false]);
+    expect(admission.isKnown("app", user("bob"), "r:1", ["receive"], limits.recheckMs)).toBe(false);
+    pass(limits.recheckMs + 1);
+    expect([known(), known("open")]).toEqual([false, false]);
+    await may();
+    expect(known()).toBe(true);
+    admission.changed("app");
+    expect([known(), known("open")]).toEqual([false, false]);
+    const denied = may();
+    await settled();
+    asked[1]?.answer("no");
+    await denied;
+    expect(known()).toBe(false);
+    expect(admission.isKnown("app", service, "private:x", ["send"], 0)).toBe(true);
+  });
 });

@@ -27,8 +27,20 @@ interface AppState {
   changes: number;
   /** Another one whenever verdicts given before may not be right any more. */
   epoch: number;
-  readonly verdicts: Map<string, { readonly verdict: Promise<Verdict>; steady: boolean; atMs: number }>;
+  readonly verdicts: Map<string, Known>;
 }
+
+/** A verdict that is being found, or was. */
+interface Known {
+  readonly verdict: Promise<Verdict>;
+  readonly steady: boolean;
+  readonly atMs: number;
+  /** Once it was found. */
+  answer: Verdict | null;
+}
+
+const keyOf = ({ role, subject, claims }: Viewer, name: string, action: Action) =>
+  `${action}\n${name}\n${role}\n${subject}\n${claims}`;
 
 /** Who may do what in which room or channel. Rules are kept for a second, verdicts until something they rest on may differ. */
 export class Admission {
@@ -64,6 +76,25 @@ export class Admission {
       if (this.#app(appId).epoch === epoch) return { verdict, action };
     }
     return { verdict: "unavailable", action };
+  }
+
+  /** Whether all of it is known to be allowed, without asking anybody; false says nothing. The rules as for `may`. */
+  isKnown(
+    appId: string,
+    viewer: Viewer,
+    name: string,
+    actions: readonly Action[],
+    maxAgeMs: number,
+  ): boolean {
+    if (viewer.role === "service") return true;
+    const app = this.#apps.get(appId);
+    if (app === undefined || this.#ports.clock() - app.readAtMs > maxAgeMs) return false;
+    const rule = ruleFor(app.rules, name);
+    if (rule === null) return !name.startsWith(PRIVATE_PREFIX);
+    return actions.every((action) => {
+      const known = app.verdicts.get(keyOf(viewer, name, action));
+      return known?.steady === true && known.answer === "yes";
+    });
   }
 
   /** Policies, tables or rules of the app were changed: nothing that was known of it counts any more. */
@@ -104,7 +135,7 @@ export class Admission {
     const rule = ruleFor(app.rules, name);
     if (rule === null) return name.startsWith(PRIVATE_PREFIX) ? "no_rule" : "yes";
     const { expression, steady } = rule[action];
-    const key = `${action}\n${name}\n${viewer.role}\n${viewer.subject}\n${viewer.claims}`;
+    const key = keyOf(viewer, name, action);
     const known = app.verdicts.get(key);
     if (known !== undefined && (known.steady || this.#ports.clock() - known.atMs < limits.recheckMs)) {
       return known.verdict;
@@ -125,13 +156,14 @@ export class Admission {
 
   #judge(app: AppState, key: string, steady: boolean, ask: () => Promise<Answer>): Promise<Verdict> {
     const verdict = ask();
-    const entry = { verdict, steady, atMs: this.#ports.clock() };
+    const entry: Known = { verdict, steady, atMs: this.#ports.clock(), answer: null };
     app.verdicts.set(key, entry);
     if (app.verdicts.size > limits.verdictsPerApp) {
       const oldest = app.verdicts.keys().next();
       if (!oldest.done) app.verdicts.delete(oldest.value);
     }
     void verdict.then((answer) => {
+      entry.answer = answer;
       // What could not be decided is asked again the next time.
       if (answer !== "yes" && answer !== "no" && app.verdicts.get(key) === entry) app.verdicts.delete(key);
     });

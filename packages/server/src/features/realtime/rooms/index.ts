@@ -6,3 +6,4 @@ export { createRooms, type Rooms, type RoomsPorts } from "./rooms.ts";
 export { ruleOperations } from "./rule-operations.ts";
 export { createRulesService, type RulesPorts, type RulesService } from "./rule-service.ts";
 export type { LogPort, NodeBus, RoomClient } from "./types.ts";
+export { READ_ONLY_TEXT } from "./words.ts";

@@ -72,6 +72,11 @@ export const limits = {
   judgeCallMs: 500,
   /** Time after which a call is cancelled: one of its questions takes too long. */
   judgeCancelMs: 1_000,
-  /** Time for all of a group of questions; what is undecided by then is denied. */
+  /** Time for a question, waiting included; what is undecided by then is as if the database did not answer. */
   judgeMs: 5_000,
+  /** Whose question was cancelled has to wait behind all others for so long; so many such callers are remembered. */
+  slowAskerMs: 60_000,
+  slowAskers: 10_000,
+  /** Memberships that are judged again before other work gets its turn. */
+  rechecksPerTurn: 500,
 } as const;

@@ -12,6 +12,7 @@ export type Answer = "yes" | "no" | "failed" | "unavailable";
 interface Question {
   readonly name: string;
   readonly viewer: Viewer;
+  readonly giveUpAtMs: number;
   readonly resolve: (answer: Answer) => void;
 }
 
@@ -21,6 +22,10 @@ interface Group {
   readonly role: "anon" | "user";
   readonly expression: string;
   waiting: Question[];
+  /** Of those who have asked slow ones: asked one by one, when no others wait. */
+  late: Question[];
+  /** So many of the first in `waiting` took too long together, and are asked one by one. */
+  careful: number;
   running: boolean;
 }
 
@@ -36,11 +41,14 @@ export interface NameJudgePorts {
 
 /**
  * Asks Postgres whether a condition holds for a name and a caller: as that caller, so that the policies of the tables
- * it reads hold. Questions that come while others are being asked go together in the next call.
+ * it reads hold. Questions that come while others are being asked go together in the next call. Who asks one that takes
+ * too long has to wait behind all others for a while.
  */
 export class NameJudge {
   readonly #ports: NameJudgePorts;
   readonly #groups = new Map<string, Group>();
+  /** Who has asked slow questions lately, and until when that counts. */
+  readonly #slow = new Map<string, number>();
 
   constructor(ports: NameJudgePorts) {
     this.#ports = ports;
@@ -50,10 +58,11 @@ export class NameJudge {
     const { role } = viewer;
     if (role === "service") return Promise.resolve("yes");
     const key = `${appId}\n${role}\n${expression}`;
-    const group = this.#groups.get(key) ?? { appId, role, expression, waiting: [], running: false };
+    const group = this.#groups.get(key) ?? newGroup(appId, role, expression);
     this.#groups.set(key, group);
     return new Promise((resolve) => {
-      group.waiting.push({ name, viewer, resolve });
+      const question = { name, viewer, resolve, giveUpAtMs: this.#ports.clock() + limits.judgeMs };
+      (this.#isSlow(appId, viewer) ? group.late : group.waiting).push(question);
       if (group.running) return;
       group.running = true;
       setImmediate(() => void this.#run(key, group));
@@ -61,39 +70,74 @@ export class NameJudge {
   }
 
   async #run(key: string, group: Group): Promise<void> {
-    while (group.waiting.length > 0) await this.#answer(group, group.waiting.splice(0));
+    while (group.waiting.length + group.late.length > 0) {
+      this.#giveUp(group);
+      const { waiting, careful } = group;
+      const some = waiting.splice(0, careful > 0 ? 1 : limits.questionsPerCall);
+      if (some.length === 0) some.push(...group.late.splice(0, 1));
+      if (some.length > 0) await this.#answer(group, some);
+    }
     group.running = false;
     this.#groups.delete(key);
   }
 
-  /** One that takes too long is found by asking fewer at once, so that the others get their answers. */
-  async #answer(group: Group, questions: readonly Question[]): Promise<void> {
-    const giveUpAtMs = this.#ports.clock() + limits.judgeMs;
-    let size: number = limits.questionsPerCall;
-    for (let at = 0; at < questions.length; ) {
-      const some = questions.slice(at, at + size);
-      const answers = await this.#some(group, some, giveUpAtMs);
-      if (answers === null) {
-        size = 1;
-        continue;
+  /** Asks these, and puts back those that are still open. */
+  async #answer(group: Group, questions: Question[]): Promise<void> {
+    const answers = await this.#some(group, questions);
+    if (answers === "too_slow") {
+      const [only] = questions;
+      if (questions.length > 1 || only === undefined) {
+        // One of them takes too long; which, is found by asking them one by one.
+        group.waiting.unshift(...questions);
+        group.careful = questions.length;
+        return;
       }
-      for (const [index, answer] of answers.entries()) some[index]?.resolve(answer);
-      at += answers.length;
-      size = Math.min(size * 2, limits.questionsPerCall);
+      only.resolve(this.#unanswered(group, CANCELED, "failed"));
+      this.#wasSlow(group, only.viewer);
+    } else {
+      for (const [index, answer] of answers.entries()) questions[index]?.resolve(answer);
+      group.waiting.unshift(...questions.slice(answers.length));
+    }
+    group.careful = Math.max(0, group.careful - 1);
+  }
+
+  /** Lets those go whose time is over before it was their turn. */
+  #giveUp(group: Group): void {
+    const nowMs = this.#ports.clock();
+    for (const list of ["waiting", "late"] as const) {
+      if (group[list].every(({ giveUpAtMs }) => giveUpAtMs >= nowMs)) continue;
+      const over = group[list].filter(({ giveUpAtMs }) => giveUpAtMs < nowMs);
+      group[list] = group[list].filter(({ giveUpAtMs }) => giveUpAtMs >= nowMs);
+      for (const { resolve } of over) resolve(this.#unanswered(group, CANCELED, "unavailable"));
     }
   }
 
-  /** Answers of at least the first question; null: together they take too long. */
-  async #some(group: Group, questions: readonly Question[], giveUpAtMs: number): Promise<Answer[] | null> {
-    if (this.#ports.clock() > giveUpAtMs) return this.#unanswered(group, questions, CANCELED);
+  #isSlow(appId: string, viewer: Viewer): boolean {
+    const untilMs = this.#slow.get(askerOf(appId, viewer));
+    return untilMs !== undefined && untilMs > this.#ports.clock();
+  }
+
+  /** From now on they wait behind all others. */
+  #wasSlow(group: Group, viewer: Viewer): void {
+    const asker = askerOf(group.appId, viewer);
+    this.#slow.delete(asker);
+    this.#slow.set(asker, this.#ports.clock() + limits.slowAskerMs);
+    if (this.#slow.size > limits.slowAskers) this.#slow.delete(this.#slow.keys().next().value!);
+    const theirs = (question: Question) => askerOf(group.appId, question.viewer) === asker;
+    group.late.push(...group.waiting.filter(theirs));
+    group.waiting = group.waiting.filter((question) => !theirs(question));
+  }
+
+  /** Answers of at least the first question. */
+  async #some(group: Group, questions: readonly Question[]): Promise<Answer[] | "too_slow"> {
     try {
       return await this.#call(group, questions);
     } catch (error) {
       const { code, name } = error as { code?: string; name?: string };
       if (code === "DATABASE_UNAVAILABLE") return questions.map(() => "unavailable");
       const canceled = code === CANCELED || name === "AbortError" || name === "TimeoutError";
-      if (canceled && questions.length > 1) return null;
-      return this.#unanswered(group, questions, canceled ? CANCELED : (code ?? "unexpected"));
+      if (canceled) return "too_slow";
+      return questions.map(() => this.#unanswered(group, code ?? "unexpected", "failed"));
     }
   }
 
@@ -113,7 +157,7 @@ export class NameJudge {
       { text: CALL, values },
       AbortSignal.timeout(limits.judgeCancelMs),
     );
-    if (rows.length === 0) return this.#unanswered(group, questions, "unexpected");
+    if (rows.length === 0) return questions.map(() => this.#unanswered(group, "unexpected", "failed"));
     return rows.map(([verdict, problem]) => {
       if (verdict === "t") return "yes";
       if (verdict === "f") return "no";
@@ -122,11 +166,18 @@ export class NameJudge {
     });
   }
 
-  #unanswered({ appId }: Group, questions: readonly Question[], sqlstate: string): Answer[] {
-    for (const _each of questions) this.#ports.onProblem(appId, sqlstate);
-    return questions.map(() => "failed");
+  #unanswered({ appId }: Group, sqlstate: string, answer: Answer): Answer {
+    this.#ports.onProblem(appId, sqlstate);
+    return answer;
   }
 }
+
+const newGroup = (appId: string, role: Group["role"], expression: string): Group => ({
+  ...{ appId, role, expression, waiting: [], late: [], careful: 0, running: false },
+});
+
+/** Anonymous connections of an app are one. */
+const askerOf = (appId: string, { role, subject }: Viewer) => `${appId}\n${role}\n${subject}`;
 
 /** SQLSTATE of a statement that was cancelled, for example by its time limit. */
 const CANCELED = "57014";

@@ -11,7 +11,7 @@ type Kind = "room" | "channel";
 const NEEDED: Readonly<Record<Kind, readonly Action[]>> = { room: ["receive", "send"], channel: ["receive"] };
 
 export interface RecheckPorts {
-  readonly admission: Pick<Admission, "may" | "refresh">;
+  readonly admission: Pick<Admission, "may" | "refresh" | "isKnown">;
   readonly clock: Clock;
   readonly later: Later;
   sessions(): Iterable<Session>;
@@ -40,14 +40,9 @@ export class Rechecks {
     });
   }
 
-  /** Judges all that these connections are in, in the background. */
+  /** Judges all that these connections are in, in the background, and lets other work have its turn between. */
   judge(sessions: readonly Session[]): void {
-    for (const session of sessions) {
-      for (const [name, held] of session.rooms) {
-        if (name !== null) void this.#judgeOne(session, "room", name, held);
-      }
-      for (const [name, held] of session.channels) void this.#judgeOne(session, "channel", name, held);
-    }
+    void this.#judgeAll(sessions);
   }
 
   close(): void {
@@ -64,6 +59,31 @@ export class Rechecks {
     }
     await admission.refresh([...apps]);
     this.judge([...sessions()]);
+  }
+
+  async #judgeAll(sessions: readonly Session[]): Promise<void> {
+    let judged = 0;
+    for (const session of sessions) {
+      for (const [kind, names] of [
+        ["room", session.rooms] as const,
+        ["channel", session.channels] as const,
+      ]) {
+        for (const [name, held] of names) {
+          if (this.#closed || session.gone) break;
+          // The app-wide room has no rules.
+          if (name !== null) this.#judge(session, kind, name, held);
+          judged += 1;
+          if (judged % limits.rechecksPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+      }
+    }
+  }
+
+  #judge(session: Session, kind: Kind, name: string, held: Held): void {
+    const { admission, clock } = this.#ports;
+    const { appId, viewer } = session.client;
+    if (admission.isKnown(appId, viewer, name, NEEDED[kind], limits.recheckMs)) held.heldAtMs = clock();
+    else void this.#judgeOne(session, kind, name, held);
   }
 
   async #judgeOne(session: Session, kind: Kind, name: string, held: Held): Promise<void> {

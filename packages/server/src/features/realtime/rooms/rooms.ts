@@ -14,7 +14,7 @@ import { Rechecks } from "./rechecks.ts";
 import { selectRules } from "./rule-store.ts";
 import { newSession, RATES, type RateName, type Session } from "./session.ts";
 import { type Action, type Later, type NodeBus, type RoomClient, realLater } from "./types.ts";
-import { closedText, LIMIT_TEXTS, type LimitName } from "./words.ts";
+import { closedText, LIMIT_TEXTS, type LimitName, READ_ONLY_TEXT } from "./words.ts";
 
 export interface RoomsPorts {
   readonly bus: NodeBus;
@@ -44,6 +44,9 @@ export interface Rooms {
 
 /** The topic by which nodes tell each other that rules were changed. */
 const RULES_TOPIC = "rules";
+
+/** Frames by which others hear or see something. */
+const SAYING: ReadonlySet<RoomFrame["type"]> = new Set(["presence_track", "presence_update", "broadcast"]);
 
 type Frames = { [T in RoomFrame["type"]]: Extract<RoomFrame, { type: T }> };
 
@@ -127,6 +130,11 @@ class RoomsOfNode implements Rooms {
   }
 
   async #answer(session: Session, message: RoomFrame): Promise<void> {
+    if (session.client.viewer.readOnly && SAYING.has(message.type)) {
+      const { room, channel, id } = message as { room?: string | null; channel?: string; id?: string | null };
+      const about = { room: room ?? null, id: id ?? null, ...(channel === undefined ? {} : { channel }) };
+      return session.client.send([problemFrame(READ_ONLY_TEXT, about)]);
+    }
     switch (message.type) {
       case "presence_track":
         return this.#track(session, message);

@@ -40,7 +40,7 @@ const listRules = (rules: RulesService) =>
     summary: "Who may hear and say what in which rooms and channels: every rule of the app, by pattern.",
     input: z.object({ app_id: appId }),
     output: z.object({ rules: z.array(ruleShape) }),
-    right: "develop",
+    right: "view",
     risk: "read",
     idempotent: true,
     http: { method: "GET", path: "/v1/:app_id/realtime/rules" },

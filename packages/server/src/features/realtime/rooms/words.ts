@@ -21,6 +21,10 @@ export function closedText(verdict: Exclude<Verdict, "yes">, action: Action, nam
   }
 }
 
+/** To a key that may only read. */
+export const READ_ONLY_TEXT =
+  "The key is read-only: it can join channels and subscribe, but not send, show itself or call functions.";
+
 /** By the limit's name, as metrics have it. */
 export const LIMIT_TEXTS = {
   rooms_per_connection: `A connection may be in ${limits.roomsPerConnection} rooms: leave one first (presence_untrack).`,
