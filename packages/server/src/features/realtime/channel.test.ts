@@ -13,11 +13,12 @@ import { compileRule } from "./policies/compile.ts";
 import type { SourceColumn, SourceTable } from "./policies/source.ts";
 import type { Commit } from "./queue.ts";
 import { replay } from "./replay.ts";
-import { type RuleSource, sqlOnly } from "./rule-source.ts";
+import type { RuleSource } from "./rule-source.ts";
 import { ShapeSource } from "./shape-source.ts";
 import { type Peer, subscriptionOf, type Viewer } from "./subscriptions.ts";
 import { noTable, type RoleView, type TableView } from "./table-view.ts";
 import { received } from "./testing/received.ts";
+import { sqlOnly } from "./testing/sql-only.ts";
 
 const relation: Relation = {
   oid: 1,

@@ -5,11 +5,11 @@ import { createLog } from "../../kernel/log.ts";
 import { Metrics } from "../../kernel/metrics.ts";
 import { Hub } from "./hub.ts";
 import { realtimeMetrics } from "./metrics.ts";
-import { sqlOnly } from "./rule-source.ts";
 import { ShapeSource } from "./shape-source.ts";
 import { type Peer, subscriptionOf } from "./subscriptions.ts";
 import { noTable, type TableView } from "./table-view.ts";
 import { received } from "./testing/received.ts";
+import { sqlOnly } from "./testing/sql-only.ts";
 
 const relation = (schema: string, table: string): Relation => ({
   oid: 1,

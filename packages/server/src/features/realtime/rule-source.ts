@@ -11,10 +11,3 @@ export interface RuleSource {
   /** The rule was found to differ from Postgres: it is not given again. */
   distrust(rule: CompiledRule): void;
 }
-
-/** Postgres judges everything. */
-export const sqlOnly: RuleSource = {
-  compiled: async () => null,
-  members: async () => ({ snapshot: "", rows: [] }),
-  distrust: () => {},
-};

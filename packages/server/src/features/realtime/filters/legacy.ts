@@ -2,8 +2,8 @@ import { quoteIdent, quoteLiteral } from "../../../engines/postgres/quote.ts";
 import { jsonRenderer } from "../../../engines/postgres/replication/json-text.ts";
 import type { UserTypes } from "../../../engines/postgres/replication/user-types.ts";
 import { inputProblem } from "../../../kernel/plain-input.ts";
-import { equalsJson } from "../filter.ts";
 import type { Compiled, Test } from "./compile.ts";
+import { equalsJson } from "./equals-json.ts";
 import type { FilterColumn } from "./types.ts";
 
 /**

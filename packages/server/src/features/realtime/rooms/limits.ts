@@ -15,6 +15,8 @@ export const limits = {
   presenceBurst: 100,
   /** Changes of a room are gathered for so long and told together. */
   presenceMs: 20,
+  /** Bytes of states made for one connection each (those of the app-wide room), per room and telling; others wait. */
+  ownStateBytes: 1024 * 1024,
   /** Channels one connection may be in. */
   channelsPerConnection: 100,
   /** An event's name. */

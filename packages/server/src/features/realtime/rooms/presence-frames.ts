@@ -47,10 +47,30 @@ export function diffFrame(room: string, changes: readonly Difference[], sight: S
   );
 }
 
-/** Frames of the app-wide set, one per change, as one; those about `except` left out. */
-export function changesFrame(changes: readonly Difference[], sight: Sight, except: string | null): Frame {
-  const frames = changes.filter(({ client }) => client !== except).map((change) => changeText(change, sight));
-  return Buffer.concat(frames.map(textFrame));
+/** Frames of the app-wide set, one per change, made once for all who see alike. */
+export class ChangeFrames {
+  readonly all: Frame;
+  /** Where the frame about each client stands in `all`. */
+  readonly #places = new Map<string, { from: number; to: number }>();
+
+  constructor(changes: readonly Difference[], sight: Sight) {
+    const frames = changes.map((change) => textFrame(changeText(change, sight)));
+    let at = 0;
+    for (const [index, { client }] of changes.entries()) {
+      const to = at + frames[index]!.length;
+      this.#places.set(client, { from: at, to });
+      at = to;
+    }
+    this.all = Buffer.concat(frames);
+  }
+
+  /** All but what is about this client; nothing is copied. */
+  for(client: string): Frame[] {
+    const place = this.#places.get(client);
+    if (place === undefined) return [this.all];
+    const around = [this.all.subarray(0, place.from), this.all.subarray(place.to)];
+    return around.filter(({ length }) => length > 0);
+  }
 }
 
 function changeText({ client, before, after }: Difference, sight: Sight): string {

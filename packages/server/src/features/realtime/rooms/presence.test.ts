@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { limits } from "./limits.ts";
 import { Presence } from "./presence.ts";
 import { Cluster } from "./testing/cluster.ts";
-import { anonymous, recorder, user } from "./testing/recorder.ts";
+import { anonymous, recorder, type Sent, user } from "./testing/recorder.ts";
 
 const APP = "app_x";
 
@@ -76,6 +76,56 @@ describe("presence on one node", () => {
     expect(clients.reduce((sum, { sent }) => sum + sent.length, 0)).toBe(1_500);
     expect(clients[0]?.sent[1]?.joins.length).toBe(500);
     expect(clients[999]?.sent[0]?.clients.length).toBe(1_000);
+  });
+
+  it("makes no more bytes at a time than it can bear, whoever asks for the app-wide state how often", async () => {
+    const { cluster, presence } = node();
+    const text = JSON.stringify("x".repeat(4_000));
+    const clients = Array.from({ length: 100 }, (_, n) => recorder(APP, `c${n}`, user(`u${n}`)));
+    const fresh = recorder(APP, "fresh", user("u"));
+    let made = new Set<ArrayBufferLike>();
+    for (const client of clients) {
+      const { send } = client;
+      Object.assign(client, {
+        send(frames: readonly Buffer[]) {
+          for (const { buffer } of frames) made.add(buffer);
+          send(frames);
+        },
+      });
+    }
+    const bytes = () => [...made].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const others = (name: string) =>
+      [...clients, fresh].map(({ clientId }) => clientId).filter((id) => id !== name);
+    for (const client of clients) presence.track(client, null, text);
+    await cluster.pass(limits.presenceMs);
+    presence.track(fresh, null, text);
+    for (let turn = 0; turn < 100; turn++) {
+      made = new Set();
+      // Again and again: whoever waits longer comes first all the same.
+      for (const client of clients.slice(0, 50)) presence.track(client, null, text);
+      await cluster.pass(limits.presenceMs);
+      expect(bytes()).toBeLessThan(limits.ownStateBytes + 3 * 101 * 4_100);
+    }
+    await cluster.pass(100 * limits.presenceMs);
+    for (const { clientId, sent } of [...clients, fresh]) {
+      const state = sent.findLast(({ type }) => type === "presence_state");
+      expect(state?.clients.map(({ client_id }: Sent) => client_id).sort()).toEqual(others(clientId).sort());
+    }
+    // What all change at once is made once, and each is told of all the others.
+    made = new Set();
+    for (const client of [...clients, fresh]) {
+      client.news();
+      presence.update(client, null, '"changed"');
+    }
+    await cluster.pass(limits.presenceMs);
+    expect(bytes()).toBeLessThan(100 * 1_024);
+    for (const client of [...clients, fresh]) {
+      const news = client.news();
+      expect(news.map(({ client_id }) => client_id).sort()).toEqual(others(client.clientId).sort());
+      expect(new Set(news.map(({ type, metadata }) => `${type} ${metadata}`))).toEqual(
+        new Set(["presence_update changed"]),
+      );
+    }
   });
 
   it("says nothing about who came and went between two tellings", async () => {

@@ -3,7 +3,7 @@ import type { OutReason } from "./frames.ts";
 import { limits } from "./limits.ts";
 import { type Change, type Event, type Merged, merge, newMerged, type Row } from "./merge.ts";
 import {
-  changesFrame,
+  ChangeFrames,
   type Difference,
   differences,
   diffFrame,
@@ -65,6 +65,8 @@ export class Presence {
       local = { name: room, lookers: new Map(), touched: new Map() };
       this.#local.set(key, local);
     }
+    // Behind those who came before: they get the state first.
+    local.lookers.delete(client.clientId);
     local.lookers.set(client.clientId, { client, fresh: true });
     this.#stir(key);
     this.#tellOwn(key, client.clientId, { user: client.viewer.userId, text });
@@ -161,31 +163,41 @@ export class Presence {
     const changes = differences(local.touched, members);
     local.touched = new Map();
     const states = new Map<Sight, StateFrames>();
-    const news = new Map<Sight, Frame>();
-    const changed = new Set(changes.map(({ client }) => client));
+    const news = new Map<Sight, News>();
+    let ownBytes = 0;
     for (const looker of local.lookers.values()) {
       const { client } = looker;
       const sight = sightOf(client);
       if (looker.fresh) {
+        if (ownBytes >= limits.ownStateBytes) {
+          // A later state says what it has missed.
+          this.#stir(keyOf(client.appId, local.name));
+          continue;
+        }
         looker.fresh = false;
         const state = states.get(sight) ?? new StateFrames(local.name, members, sight);
         states.set(sight, state);
-        client.send([state.for(client.clientId)]);
+        const frame = state.for(client.clientId);
+        if (local.name === null) ownBytes += frame.length;
+        client.send([frame]);
       } else if (changes.length > 0) {
-        const own = local.name === null && changed.has(client.clientId);
-        const frame = own
-          ? newsFor(client, changes, sight)
-          : (news.get(sight) ?? newsOf(local, changes, sight));
-        if (!own) news.set(sight, frame);
-        if (frame.length > 0) client.send([frame]);
+        const told = news.get(sight) ?? newsOf(local, changes, sight);
+        news.set(sight, told);
+        const frames = told.for(client.clientId);
+        if (frames.length > 0) client.send(frames);
       }
     }
   }
 }
 
-const newsOf = ({ name }: LocalRoom, changes: readonly Difference[], sight: Sight): Frame =>
-  name === null ? changesFrame(changes, sight, null) : diffFrame(name, changes, sight);
+/** What is told of changes to each of those who see alike. */
+interface News {
+  for(client: string): readonly Frame[];
+}
 
 /** In the app-wide set nobody is told about themselves. */
-const newsFor = ({ clientId }: RoomClient, changes: readonly Difference[], sight: Sight): Frame =>
-  changesFrame(changes, sight, clientId);
+function newsOf({ name }: LocalRoom, changes: readonly Difference[], sight: Sight): News {
+  if (name === null) return new ChangeFrames(changes, sight);
+  const frames = [diffFrame(name, changes, sight)];
+  return { for: () => frames };
+}

@@ -1,8 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addFilter, equalsJson, type Filter, passes } from "./filter.ts";
-
-const filter = (fields: Record<string, unknown>): Filter => new Map(Object.entries(fields));
+import { equalsJson } from "./equals-json.ts";
 
 describe("equalsJson", () => {
   it.each([
@@ -43,29 +41,5 @@ describe("equalsJson", () => {
         expect(equalsJson(written(a, 0), written(a, zeros))).toBe(true);
       }),
     );
-  });
-});
-
-describe("filters", () => {
-  const row: Record<string, string> = { room: '"a"', level: "2" };
-  const json = (column: string) => row[column] ?? null;
-
-  it("lets a row through when every column of any filter matches", () => {
-    expect(passes(null, json)).toBe(true);
-    expect(passes([filter({ room: "a", level: 2 })], json)).toBe(true);
-    expect(passes([filter({ room: "a", level: 3 })], json)).toBe(false);
-    expect(passes([filter({ room: "b" }), filter({ level: "2" })], json)).toBe(true);
-  });
-
-  it("never matches a column that is not there or may not be read, not even with null", () => {
-    expect(passes([filter({ secret: null })], json)).toBe(false);
-  });
-
-  it("adds filters up; one without conditions lets everything through from then on", () => {
-    const one = addFilter(undefined, filter({ room: "a" }));
-    expect(addFilter(one, filter({ room: "a" }))).toHaveLength(1);
-    expect(addFilter(one, filter({ room: "b" }))).toHaveLength(2);
-    expect(addFilter(one, null)).toBeNull();
-    expect(addFilter(null, filter({ room: "a" }))).toBeNull();
   });
 });

@@ -1,33 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
 
-/** A client's own condition on rows: every column must equal its value. */
-export type Filter = ReadonlyMap<string, unknown>;
-
-/** Any of these lets a row through; null lets every row through. */
-export type Filters = readonly Filter[] | null;
-
-/** Adds one subscribe frame's filter to those before it: several filters mean "any of them". */
-export function addFilter(filters: Filters | undefined, added: Filter | null): Filters {
-  if (added === null || filters === null) return null;
-  if (filters === undefined) return [added];
-  return filters.some((filter) => isDeepStrictEqual(filter, added)) ? filters : [...filters, added];
-}
-
-/**
- * Whether a row is let through; `json` gives a column's value as JSON text, or null for a column that is not there
- * or may not be read, which equals nothing.
- */
-export function passes(filters: Filters, json: (column: string) => string | null): boolean {
-  if (filters === null) return true;
-  return filters.some((filter) => {
-    for (const [column, wanted] of filter) {
-      const text = json(column);
-      if (text === null || !equalsJson(wanted, text)) return false;
-    }
-    return true;
-  });
-}
-
 /** Equality of a filter's value and a column's JSON text. A number equals the same number written as a string. */
 export function equalsJson(wanted: unknown, text: string): boolean {
   if (typeof wanted === "string" && !text.startsWith('"')) {
