@@ -36,7 +36,7 @@ describe("what a key may not do, no tool does", () => {
         }
       }
     }
-    // Users, codes, rules of rooms, why somebody sees a row and where webhooks go are for those who may change them, and
+    // Users, codes and where webhooks go are for those who may change them, and
     // so are credentials; a preview is part of a change, and so is what a policy would have decided.
     expect([...refusedReads].sort()).toEqual([
       "approvals_get_settings",
@@ -48,8 +48,6 @@ describe("what a key may not do, no tool does", () => {
       "mail_organization_outbox",
       "mail_read_outbox",
       "outbox_list_targets",
-      "realtime_explain",
-      "realtime_rules_list",
       "schema_dry_run",
       "substrate_preview",
     ]);
