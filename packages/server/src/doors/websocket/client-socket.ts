@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { type RawData, WebSocket } from "ws";
 import type { Connection, Transport } from "../../features/realtime/connection.ts";
-import { errorFrame, type Frame, frame, resyncFrame } from "../../features/realtime/frames.ts";
+import { errorFrame, type Frame, resyncFrame } from "../../features/realtime/frames.ts";
 import type { Viewer } from "../../features/realtime/subscriptions.ts";
 import { viewerOf } from "../../features/realtime/viewer.ts";
 import type { Clock } from "../../kernel/clock.ts";
@@ -121,7 +121,7 @@ export class ClientSocket implements Transport, SocketOwner, Behind, Holder, Bea
   /** Says why and closes. */
   end({ message, code, reason, error }: Ending): void {
     if (this.#ended) return;
-    this.#close(error === undefined ? errorFrame(message) : frame({ type: "error", message, ...error }), {
+    this.#close(errorFrame(message, error), {
       code,
       reason,
     });

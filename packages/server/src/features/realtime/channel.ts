@@ -28,7 +28,7 @@ import { Settling } from "./settling.ts";
 import type { ShapeSource } from "./shape-source.ts";
 import type { Subscription } from "./subscriptions.ts";
 import { TableState } from "./table-state.ts";
-import { sameRoleView, type TableView } from "./table-view.ts";
+import { sameRoleView, type TableView, VIEWER_ROLES } from "./table-view.ts";
 import { decideAll } from "./verdicts.ts";
 
 export interface ChannelPorts {
@@ -332,9 +332,7 @@ export class Channel {
   #tellDifference(state: TableState, before: TableView): void {
     const view = state.view!;
     if (before.form !== view.form) state.missed("all", "table_changed");
-    const changed = (["anon", "user"] as const).filter(
-      (role) => !sameRoleView(before.roles[role], view.roles[role]),
-    );
+    const changed = VIEWER_ROLES.filter((role) => !sameRoleView(before.roles[role], view.roles[role]));
     const otherColumns = JSON.stringify(before.columnTypes) !== JSON.stringify(view.columnTypes);
     const off = before.enabled && !view.enabled ? notEnabledFrame(state.table) : null;
     for (const group of state.subscriptions.groups()) {
@@ -383,7 +381,7 @@ export class Channel {
     if (dependent) await this.persist(() => this.ports.mark());
     await deliver(entries, {
       tables: this.#tables,
-      waiting: () => this.#queue.waiting(),
+      waitingOf: (commit) => this.#queue.ofCommit(commit),
       blind: (entry) => entry.seq < (this.#noticedAt.get(entry.commit) ?? 0),
       rulesChanged: this.noticeWaits,
       verdicts,
@@ -437,13 +435,7 @@ export class Channel {
   /** What waits of a transaction. */
   #restOf(commit: Commit): ChangeEntry[] {
     if (this.memberships.size === 0) return [];
-    const rest: ChangeEntry[] = [];
-    for (const entry of this.#queue.waiting()) {
-      if (entry.kind === "task" || entry.kind === "notice") continue;
-      if (entry.commit !== commit) break;
-      if (isChange(entry)) rest.push(entry);
-    }
-    return rest;
+    return [...this.#queue.ofCommit(commit)].filter(isChange);
   }
 
   #prepare(entries: readonly ChangeEntry[]): Promise<void> {

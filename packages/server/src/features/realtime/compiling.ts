@@ -7,7 +7,7 @@ import type { Shape } from "./record.ts";
 import type { RuleSource } from "./rule-source.ts";
 import type { RoleWatchers } from "./subscriptions.ts";
 import type { TableState } from "./table-state.ts";
-import { sameRoleView, type TableView, type ViewerRole } from "./table-view.ts";
+import { sameRoleView, type TableView, VIEWER_ROLES, type ViewerRole } from "./table-view.ts";
 
 /** What going over from SQL to an index needs of the channel it happens in. */
 export interface CompilingPorts {
@@ -31,8 +31,6 @@ export interface CompilingPorts {
   prepare(entries: readonly ChangeEntry[]): Promise<void>;
   shape(entry: ChangeEntry): Shape;
 }
-
-const VIEWER_ROLES: readonly ViewerRole[] = ["anon", "user"];
 
 /**
  * Takes the tables of a channel over from SQL to compiled policies. Until that is done, and wherever it can't be,

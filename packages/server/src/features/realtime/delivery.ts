@@ -5,11 +5,11 @@ import { errorFrame } from "./frames.ts";
 import { Images } from "./images.ts";
 import type { Memberships } from "./memberships.ts";
 import type { Outbox } from "./outbox.ts";
-import { type ChangeEntry, type Commit, type Entry, isChange, type TouchEntry } from "./queue.ts";
+import { type ChangeEntry, type Commit, isChange, type TouchEntry } from "./queue.ts";
 import type { Shape } from "./record.ts";
 import type { Group, RoleWatchers, Subscription } from "./subscriptions.ts";
 import type { TableState } from "./table-state.ts";
-import type { ViewerRole } from "./table-view.ts";
+import { VIEWER_ROLES, type ViewerRole } from "./table-view.ts";
 import type { Verdicts } from "./verdicts.ts";
 import { outcomeOf } from "./visibility.ts";
 
@@ -19,8 +19,8 @@ export interface DeliveryContext {
   readonly verdicts: ReadonlyMap<TableState, ReadonlyMap<ViewerRole, Verdicts>>;
   readonly filters: FilterVerdicts;
   readonly memberships: Memberships;
-  /** What waits behind the batch, oldest first. */
-  waiting(): Iterable<Entry>;
+  /** What waits of the batch's last transaction, oldest first. */
+  waitingOf(commit: Commit): Iterable<ChangeEntry | TouchEntry>;
   /** Its transaction changed policies behind it: those that hold for this row are not the view's. */
   blind(entry: ChangeEntry): boolean;
   /** Policies, or what they call or read, were changed before Postgres gave its verdicts, behind this batch. */
@@ -32,8 +32,6 @@ export interface DeliveryContext {
   settle(): Promise<void>;
   readonly outbox: Outbox;
 }
-
-const VIEWER_ROLES: readonly ViewerRole[] = ["anon", "user"];
 
 /** Turns a batch into frames, in commit order. Yields between large portions. */
 export async function deliver(
@@ -68,17 +66,12 @@ export async function deliver(
 function* restOf(
   entries: readonly (ChangeEntry | TouchEntry)[],
   from: number,
-  waiting: Iterable<Entry>,
+  { waitingOf }: Pick<DeliveryContext, "waitingOf">,
 ): IterableIterator<ChangeEntry | TouchEntry> {
   const { commit } = entries[from]!;
   let at = from;
   for (; at < entries.length && entries[at]!.commit === commit; at += 1) yield entries[at]!;
-  if (at < entries.length) return;
-  for (const entry of waiting) {
-    if (entry.kind === "task" || entry.kind === "notice") continue;
-    if (entry.commit !== commit) return;
-    yield entry;
-  }
+  if (at === entries.length) yield* waitingOf(commit);
 }
 
 /**
@@ -93,7 +86,7 @@ function moveMembers(
   const { memberships, tables, shape } = context;
   const { commit } = entries[from]!;
   memberships.movedBy = commit;
-  for (const entry of restOf(entries, from, context.waiting())) {
+  for (const entry of restOf(entries, from, context)) {
     if (!memberships.watches(entry.table)) continue;
     const moved = isChange(entry) && !incomplete(entry) ? memberships.apply(entry, shape(entry)) : null;
     if (moved === null) {
@@ -238,10 +231,8 @@ export function deliverTo(
 ): void {
   const { mask, filterable } = state.projections.of(subscription);
   const { change } = images;
-  const passesOld =
-    seesOld && (filterable ? filters.passes(subscription.filters, images.old, change.old) : false);
-  const passesNew =
-    seesNew && (filterable ? filters.passes(subscription.filters, images.new, change.new) : false);
+  const passesOld = seesOld && filterable && filters.passes(subscription.filters, images.old, change.old);
+  const passesNew = seesNew && filterable && filters.passes(subscription.filters, images.new, change.new);
   if (passesOld === null || passesNew === null) {
     tellUndecided(subscription, change.table, outbox);
     return;

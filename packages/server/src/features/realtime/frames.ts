@@ -23,7 +23,9 @@ export type ResyncReason =
 export const frame = (fields: { type: string } & Record<string, unknown>): Frame =>
   textFrame(JSON.stringify(fields));
 
-export const errorFrame = (message: string): Frame => frame({ type: "error", message });
+/** A problem in words, with what it is about; what is undefined is left out. */
+export const errorFrame = (message: string, about: Readonly<Record<string, unknown>> = {}): Frame =>
+  frame({ type: "error", message, ...about });
 
 /** `seq`: everything up to there has been sent; null while that is not known. */
 export const heartbeatFrame = (nowMs: number, seq: string | null = null): Frame =>

@@ -75,21 +75,27 @@ function stage() {
   return { hub, state, told };
 }
 
+/** An anonymous subscriber of the app's notes; `got` is what kinds of frames it received. */
+async function watching(hub: Hub) {
+  const channel = hub.channel("app_a");
+  const got: string[] = [];
+  const table = channel.hold("notes");
+  await channel.run(async () => {
+    await channel.view(table);
+    const peer: Peer = {
+      viewer: { role: "anon", userId: null, claims: "", subject: "" },
+      pending: null,
+      send: (frames) => got.push(...received(...frames).map((frame) => frame.type)),
+    };
+    table.subscriptions.add(subscriptionOf(peer, "notes"));
+  });
+  return { channel, got };
+}
+
 describe("Hub", () => {
   it("judges the rows of a transaction by the policies that came with it", async () => {
     const { hub, state } = stage();
-    const channel = hub.channel("app_a");
-    const got: string[] = [];
-    const table = channel.hold("notes");
-    await channel.run(async () => {
-      await channel.view(table);
-      const peer: Peer = {
-        viewer: { role: "anon", userId: null, claims: "", subject: "" },
-        pending: null,
-        send: (frames) => got.push(...received(...frames).map((frame) => frame.type)),
-      };
-      table.subscriptions.add(subscriptionOf(peer, "notes"));
-    });
+    const { channel, got } = await watching(hub);
     const insert: StreamEvent = { kind: "insert", relation: relation("app_a", "notes"), new: ["1"] };
     hub.accept(transaction(insert));
     await channel.run(() => {});
@@ -152,18 +158,7 @@ describe("Hub", () => {
 
   it("shows no row of a transaction whose later part changes policies", async () => {
     const { hub, state } = stage();
-    const channel = hub.channel("app_a");
-    const got: string[] = [];
-    const table = channel.hold("notes");
-    await channel.run(async () => {
-      await channel.view(table);
-      const peer: Peer = {
-        viewer: { role: "anon", userId: null, claims: "", subject: "" },
-        pending: null,
-        send: (frames) => got.push(...received(...frames).map((frame) => frame.type)),
-      };
-      table.subscriptions.add(subscriptionOf(peer, "notes"));
-    });
+    const { channel, got } = await watching(hub);
     const insert: StreamEvent = { kind: "insert", relation: relation("app_a", "notes"), new: ["1"] };
     hub.accept({ ...transaction(insert), endLsn: 1n, final: false });
     state.view = closed;

@@ -5,7 +5,7 @@ import { Channel, type ChannelPorts } from "./channel.ts";
 import { BEHIND_ALL, type ResyncReason, seqOf } from "./frames.ts";
 import { limits } from "./limits.ts";
 import { MARK_PREFIX, NOTICE_PREFIX, type Notice, OWN_NOTICE, readNotice } from "./messages.ts";
-import type { Commit } from "./queue.ts";
+import { type Commit, type RowEvent, rowsOf } from "./queue.ts";
 import { Settling } from "./settling.ts";
 
 export interface HubPorts extends Omit<ChannelPorts, "appId" | "load" | "mark"> {
@@ -22,7 +22,6 @@ export interface HubPorts extends Omit<ChannelPorts, "appId" | "load" | "mark"> 
   onSessionEnded(sessionId: string): void;
 }
 
-type RowEvent = Exclude<StreamEvent, { kind: "message" | "truncate" }>;
 type MessageEvent = Extract<StreamEvent, { kind: "message" }>;
 
 interface Waiter {
@@ -174,8 +173,7 @@ export class Hub {
     const { relation, kind } = event;
     this.#channels.get(relation.schema)?.change(relation.table, commit, {
       ...{ kind, index, relation },
-      old: kind === "insert" ? null : event.old,
-      new: kind === "delete" ? null : event.new,
+      ...rowsOf(event),
     });
   }
 

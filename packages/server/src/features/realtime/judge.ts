@@ -35,7 +35,7 @@ const CALL =
   "select verdict, problem from ambit_helpers.judge_rows($1, $2::text[], $3, $4::text[], $5::text[], $6::int)";
 
 /** SQLSTATE of a statement that ran into its time limit. */
-const CANCELED = "57014";
+export const CANCELED = "57014";
 
 /** Judges with Postgres itself: the policies' own SQL, run as the app's role over the rows of the log. */
 export class SqlJudge implements Judge {

@@ -49,8 +49,6 @@ export const limits = {
   sampleMs: 1_000,
   /** Callers in one such sample. */
   sampleIdentities: 20,
-  /** What a connection shows the others about itself. */
-  presenceMetadataChars: 4_096,
   /** Changes of one app judged and sent together. */
   batchEntries: 1_000,
   /** Characters of row text in one batch. */

@@ -1,4 +1,5 @@
 import type { Relation, Row } from "../../engines/postgres/replication/pgoutput.ts";
+import type { StreamEvent } from "../../engines/postgres/replication/transactions.ts";
 import type { ResyncReason } from "./frames.ts";
 
 /** A committed transaction as its changes name it; one object for all of them, however many parts it comes in. */
@@ -25,6 +26,15 @@ export interface ChangeEntry {
   /** Characters of row text. */
   readonly size: number;
 }
+
+/** The rows before and after a change, as far as there are any. */
+export const rowsOf = (event: RowEvent): { readonly old: Row | null; readonly new: Row | null } => ({
+  old: event.kind === "insert" ? null : event.old,
+  new: event.kind === "delete" ? null : event.new,
+});
+
+/** A change of a row as the log has it. */
+export type RowEvent = Exclude<StreamEvent, { kind: "message" | "truncate" }>;
 
 /** A table nobody subscribes to changed, or (`truncate`) any table was emptied. */
 export interface TouchEntry {
@@ -89,6 +99,15 @@ export class EntryQueue {
       this.#head = 0;
     }
     return entry;
+  }
+
+  /** What waits of one transaction, if it is the next. */
+  *ofCommit(commit: Commit): IterableIterator<ChangeEntry | TouchEntry> {
+    for (const entry of this.waiting()) {
+      if (entry.kind === "task" || entry.kind === "notice") continue;
+      if (entry.commit !== commit) return;
+      yield entry;
+    }
   }
 
   /** What waits, oldest first. */

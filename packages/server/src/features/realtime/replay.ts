@@ -7,7 +7,7 @@ import { BEHIND_ALL, type ResyncReason, readSeq, seqOf } from "./frames.ts";
 import { Images, readerOf } from "./images.ts";
 import { limits } from "./limits.ts";
 import { NOTICE_PREFIX, readNotice } from "./messages.ts";
-import type { ChangeEntry, Commit } from "./queue.ts";
+import { type ChangeEntry, type Commit, rowsOf } from "./queue.ts";
 import type { Shape } from "./record.ts";
 import type { Group, Subscription } from "./subscriptions.ts";
 import type { TableState } from "./table-state.ts";
@@ -107,18 +107,7 @@ function look(
     } else if (event.relation.schema === appId) {
       const { kind, relation } = event;
       const { table } = relation;
-      const old = kind === "insert" ? null : event.old;
-      const entry = {
-        kind,
-        seq: 0,
-        commit,
-        index,
-        table,
-        relation,
-        old,
-        new: kind === "delete" ? null : event.new,
-        size: 0,
-      };
+      const entry = { ...rowsOf(event), kind, seq: 0, commit, index, table, relation, size: 0 };
       const own = table === state.table;
       if (own && incomplete(entry)) return "table_changed";
       if (own) found.own.push(entry);

@@ -6,7 +6,7 @@ import type { ChangeEntry } from "./queue.ts";
 import type { Shape } from "./record.ts";
 import type { Group } from "./subscriptions.ts";
 import type { TableState } from "./table-state.ts";
-import type { Rule, ViewerRole } from "./table-view.ts";
+import { type Rule, VIEWER_ROLES, type ViewerRole } from "./table-view.ts";
 
 /** What a sample needs of the channel it is taken in. */
 export interface SamplingPorts {
@@ -58,7 +58,7 @@ export class Sampling {
     if (changes.length === 0 || nowMs - this.#lastMs < limits.sampleMs) return;
     this.#turn += 1;
     const { entry, state } = changes[this.#turn % changes.length]!;
-    for (const role of ["anon", "user"] as const) {
+    for (const role of VIEWER_ROLES) {
       const sample = this.#sampleOf(state, role, entry, shape(entry));
       if (sample === null) continue;
       this.#lastMs = nowMs;

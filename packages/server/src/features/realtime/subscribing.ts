@@ -7,8 +7,9 @@ import { nothingOf, readableBy, readFilter } from "./asked-filters.ts";
 import type { Channel } from "./channel.ts";
 import type { SubscribeFrame } from "./client-frames.ts";
 import { columnList } from "./filters/columns.ts";
+import { conditionFor } from "./filters/parse.ts";
 import type { RowFilter } from "./filters/types.ts";
-import { type Frame, frame, notEnabledFrame, type ResyncReason, resyncFrame } from "./frames.ts";
+import { errorFrame, type Frame, frame, notEnabledFrame, type ResyncReason, resyncFrame } from "./frames.ts";
 import { HoldBack } from "./holding.ts";
 import type { Hub } from "./hub.ts";
 import { type InitialRows, initialFrames, readInitial, TooManyRows } from "./initial.ts";
@@ -149,16 +150,11 @@ export class Subscribing {
     this.#ports.metrics.subscriptions.inc();
     const { since, initial = false } = message;
     const missed = since === undefined ? null : { since, until };
-    const unloaded = id === null && before !== undefined && before.subscription.gate !== null;
     const reason =
-      missed === null
-        ? // The rows that were on their way under the filters of before don't come any more.
-          unloaded
-          ? "filters_changed"
-          : null
-        : id === null && before !== undefined
-          ? // Under other filters than before, nobody knows what was sent already.
-            "filters_changed"
+      id === null && before !== undefined
+        ? reasonForOthers(before.subscription, missed)
+        : missed === null
+          ? null
           : await this.#replay(message, { channel, state, subscription }, missed);
     const resumed = missed !== null && reason === null;
     const loads = initial && !resumed;
@@ -268,7 +264,7 @@ export class Subscribing {
       if (!(error instanceof TooManyRows))
         log.warn({ err: error, app: appId }, "realtime: initial rows failed");
       this.#refuse(
-        { table, ...(id === null ? {} : { id }) },
+        { table, id: id ?? undefined },
         error instanceof TooManyRows
           ? `Subscribing to ${table} failed: initial gives at most ${limits.initialRows} rows and ${limits.initialBytes} bytes. Narrow the filter, or subscribe first and load pages through the data API.`
           : `Subscribing to ${table} failed: its rows could not be read. Try again.`,
@@ -290,7 +286,7 @@ export class Subscribing {
   }): Promise<InitialRows> {
     const { filters } = subscription;
     const { mask } = state.projections.of(subscription);
-    const condition = filters === null ? null : filters.map((filter) => `(${filter.condition})`).join(" or ");
+    const condition = filters === null ? null : filters.map(conditionFor).join(" or ");
     const request = { appId: this.#appId, viewer, view, mask, condition };
     // What was held back for another viewer has to be among the rows.
     await channel.settle();
@@ -318,8 +314,7 @@ export class Subscribing {
     { table, id }: { readonly table: string; readonly id?: string | undefined },
     problem: string,
   ): void {
-    const about = id === undefined ? { table } : { table, id };
-    this.#peer.send([frame({ type: "error", message: problem, ...about })]);
+    this.#peer.send([errorFrame(problem, { table, id })]);
   }
 
   async #isReady(): Promise<boolean> {
@@ -337,6 +332,13 @@ export class Subscribing {
 
 const keyOf = ({ table, id }: Pick<SubscribeFrame, "table" | "id">): string =>
   id === undefined ? `table ${table}` : `id ${id}`;
+
+/**
+ * Why a subscription that goes on under other filters has to be loaded afresh, if it has: nobody knows what was sent
+ * already of what it missed, and rows that were on their way don't come any more.
+ */
+const reasonForOthers = (before: Subscription, missed: Missed | null): ResyncReason | null =>
+  missed !== null || before.gate !== null ? "filters_changed" : null;
 
 /** Several filters without an id mean "any of them". */
 function anyOf(

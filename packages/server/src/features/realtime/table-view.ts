@@ -1,10 +1,11 @@
-import { quoteIdent } from "../../engines/postgres/quote.ts";
 import type { Relation } from "../../engines/postgres/replication/pgoutput.ts";
 import type { FilterColumn } from "./filters/types.ts";
+import { askOfRows } from "./logged-rows.ts";
 import type { Mask } from "./record.ts";
 
 /** The roles whose view of a table is limited. */
 export type ViewerRole = "anon" | "user";
+export const VIEWER_ROLES: readonly ViewerRole[] = ["anon", "user"];
 
 /** What decides over one row: SQL for `ambit_helpers.judge_rows`, and the columns it wants, in that order. */
 export interface Rule {
@@ -142,23 +143,8 @@ function rowsFor(catalog: CatalogTable, role: ViewerRole): RoleView["rows"] {
   const named = catalog.columns.filter(
     ({ number, virtual }) => !virtual && (wholeRow || numbers.has(number)),
   );
-  return { query: ruleQuery(catalog.table, named, condition), columns: named.map((column) => column.name) };
-}
-
-/**
- * SQL that answers one `1` or `0` per row for rows given as texts. The rows stand under the table's own name, as
- * policies name it. The condition is in the select list, not in WHERE: there no join can change the order of rows.
- */
-function ruleQuery(table: string, columns: readonly CatalogColumn[], condition: string): string {
-  const cells = columns.map((column, at) => `ambit_row.c${at}::${column.type} as ${quoteIdent(column.name)}`);
-  const arrays = ["$1[1]", ...columns.map((_column, at) => `$1[${at + 2}]`)].map(
-    (cell) => `(${cell})::text[]`,
-  );
-  const names = ["c", ...columns.map((_column, at) => `c${at}`)].join(", ");
-  return (
-    `select string_agg(case when ${condition} then '1' else '0' end, '') ` +
-    `from (select ${cells.join(", ")} from unnest(${arrays.join(", ")}) as ambit_row(${names})) as ${quoteIdent(table)}`
-  );
+  const columns = named.map(({ name, type }, place) => ({ name, type, place }));
+  return { query: askOfRows(catalog.table, columns, condition), columns: named.map(({ name }) => name) };
 }
 
 /** Whether two views of a role show the same rows and columns, as far as the definitions tell. */

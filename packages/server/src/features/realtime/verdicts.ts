@@ -5,7 +5,7 @@ import type { ChangeEntry } from "./queue.ts";
 import type { Shape } from "./record.ts";
 import type { Group } from "./subscriptions.ts";
 import type { TableState } from "./table-state.ts";
-import type { Rule, ViewerRole } from "./table-view.ts";
+import { type Rule, VIEWER_ROLES, type ViewerRole } from "./table-view.ts";
 
 /** Whether somebody sees a row: yes, no, or it could not be decided. */
 export type Sight = boolean | null;
@@ -76,8 +76,6 @@ export class Verdicts {
     this.#indexOf.set(row, index);
   }
 }
-
-const VIEWER_ROLES: readonly ViewerRole[] = ["anon", "user"];
 
 /** Verdicts for every table and role of a batch of which some callers can only be judged by Postgres. */
 export async function decideAll(

@@ -5,7 +5,9 @@ import { tenantRole } from "../../../engines/postgres/tenant.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { translatePgError } from "../../data/service.ts";
 import { arrayText } from "../array-text.ts";
+import { CANCELED } from "../judge.ts";
 import { limits } from "../limits.ts";
+import { askOfRows } from "../logged-rows.ts";
 import { filterLimits } from "./limits.ts";
 import type { FilterColumn, RowFilter } from "./types.ts";
 
@@ -124,12 +126,18 @@ export class SqlFilterJudge implements FilterJudge {
   ): Promise<(string | null | undefined)[] | "too slow" | null> {
     const needed = new Set(filters.flatMap(({ columns }) => columns));
     const columns = columnTypes
-      .map((column, at) => ({ ...column, at }))
-      .filter(({ name }) => needed.has(name));
+      .map(({ name, type }, at) => ({ name, type, at }))
+      .filter(({ name }) => needed.has(name))
+      .map((column, place) => ({ ...column, place }));
     const cells = [rows.map(() => "0"), ...columns.map(({ at }) => rows.map((row) => row[at] ?? null))];
     const single = filters.length === 1;
     const values = [
-      arrayText(filters.map((filter) => filterQuery(table, columns, filter))),
+      arrayText(
+        filters.map((filter) => {
+          const own = columns.filter(({ name }) => filter.columns.includes(name));
+          return askOfRows(table, own, filter.condition);
+        }),
+      ),
       arrayText(cells.map(arrayText)),
       tenantRole(appId, ROLE),
       String(limits.judgeCallMs),
@@ -156,9 +164,6 @@ export class SqlFilterJudge implements FilterJudge {
     }
   }
 }
-
-/** SQLSTATE of a statement that ran into its time limit. */
-const CANCELED = "57014";
 
 /** Some filters, by their place, over a range of the rows. */
 interface Job {
@@ -196,25 +201,4 @@ function fill(
     }
   }
   return left.length === 0 ? [] : [{ ...job, filters: left }];
-}
-
-/** SQL that gives one `1` or `0` per row, in order, for rows given as texts: an array per column in `$1`. */
-function filterQuery(
-  table: string,
-  columns: readonly Pick<FilterColumn, "name" | "type">[],
-  filter: RowFilter,
-): string {
-  const cells: string[] = [];
-  const arrays = ["($1[1])::text[]"];
-  const names = ["c"];
-  for (const [at, { name, type }] of columns.entries()) {
-    if (!filter.columns.includes(name)) continue;
-    cells.push(`ambit_row.c${at}::${type} as ${quoteIdent(name)}`);
-    arrays.push(`($1[${at + 2}])::text[]`);
-    names.push(`c${at}`);
-  }
-  return (
-    `select string_agg(case when ${filter.condition} then '1' else '0' end, '') ` +
-    `from (select ${cells.join(", ")} from unnest(${arrays.join(", ")}) as ambit_row(${names.join(", ")})) as ${quoteIdent(table)}`
-  );
 }

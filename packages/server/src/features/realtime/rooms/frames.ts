@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Frame, frame } from "../frames.ts";
+import { errorFrame, type Frame } from "../frames.ts";
 import { limits } from "./limits.ts";
 
 /** Names go to Postgres as they are and are compared as they are: so no control characters and no half characters. */
@@ -39,7 +39,7 @@ export const problemFrame = (
   about: { room?: string | null; channel?: string; id?: string | null },
 ): Frame => {
   const named = Object.entries(about).filter(([, value]) => value !== null && value !== undefined);
-  return frame({ type: "error", message, ...Object.fromEntries(named) });
+  return errorFrame(message, Object.fromEntries(named));
 };
 
 /** JSON text of a value of a client's; null if it is nested deeper than `limits.jsonDepth`. */

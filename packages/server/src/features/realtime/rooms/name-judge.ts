@@ -2,6 +2,7 @@ import type { Database } from "../../../engines/postgres/database.ts";
 import { tenantRole } from "../../../engines/postgres/tenant.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { arrayText } from "../array-text.ts";
+import { CANCELED } from "../judge.ts";
 import type { Viewer } from "../subscriptions.ts";
 import { limits } from "./limits.ts";
 import { conditionQuery } from "./rule.ts";
@@ -178,6 +179,3 @@ const newGroup = (appId: string, role: Group["role"], expression: string): Group
 
 /** Anonymous connections of an app are one. */
 const askerOf = (appId: string, { role, subject }: Viewer) => `${appId}\n${role}\n${subject}`;
-
-/** SQLSTATE of a statement that was cancelled, for example by its time limit. */
-const CANCELED = "57014";

@@ -1,6 +1,7 @@
 import type { Database, Queryable } from "../../../engines/postgres/database.ts";
 import { checkExpression } from "../../../engines/postgres/sql-guard/index.ts";
 import { tenantRole } from "../../../engines/postgres/tenant.ts";
+import { VIEWER_ROLES } from "../table-view.ts";
 import { roomErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { type Condition, conditionQuery, isSteady, patternProblem } from "./rule.ts";
@@ -96,7 +97,7 @@ async function tryCondition(
   expression: string,
 ): Promise<string[]> {
   const warnings: string[] = [];
-  for (const role of ["anon", "user"] as const) {
+  for (const role of VIEWER_ROLES) {
     try {
       await database.ownerTransaction(appId, (tx) => planAs(tx, tenantRole(appId, role), expression));
     } catch (error) {
